@@ -1,0 +1,70 @@
+"""How values lie on disk: codes, scales and fills, so that no fill is ever a value."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from frostline.errors import InputError
+
+
+class Spec(NamedTuple):
+    """How a variable lies on disk: value = code * scale + offset; `fill` is no value."""
+
+    dtype: str
+    fill: int | float
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+PROBABILITY = Spec("uint8", 255, 1 / 200)  # 0, 0.5 and 1 are exact
+CLASS = Spec("uint8", 255)
+DAYS = Spec("uint8", 255)
+FLAGS = Spec("uint16", 65535)
+KELVIN = Spec("uint16", 65535, 0.01)  # as NSIDC-0738 packs it
+FLOAT = Spec("float32", float("nan"))
+SPECS = {
+    "frozen": PROBABILITY,
+    "quality": FLAGS,
+    "age": DAYS,
+    "truth": CLASS,
+    "truth_t0": CLASS,
+    "ice_share": PROBABILITY,
+    "label_reanalysis": CLASS,
+    "label_station": CLASS,
+    "land": CLASS,
+    "land_cover": CLASS,
+    "soil_temperature": KELVIN,
+    "air_temperature": KELVIN,
+}
+INTEGERS = ("quality", "age")  # read back as they lie: flags have no NaN, 255 days is "none"
+
+
+def spec_of(name: str) -> Spec:
+    """The packing of a vocabulary name; float32 where none is declared."""
+    if name.startswith("age_"):
+        return DAYS
+    return SPECS.get(name, KELVIN if name.startswith("tb_") and name != "tb_time" else FLOAT)
+
+
+def pack(values: np.ndarray, spec: Spec) -> np.ndarray:
+    """Codes of `values`; NaN becomes the fill. A probability is never carried onto or across 0.5.
+
+    >>> pack(np.array([0.0, 0.4999, 0.5, 0.5001, 1.0, np.nan]), PROBABILITY).tolist()
+    [0, 99, 100, 101, 200, 255]
+    """
+    dtype = np.dtype(spec.dtype)
+    if dtype.kind == "f" or values.dtype == dtype:
+        return values.astype(dtype, copy=False)
+    code = np.round((values - spec.offset) / spec.scale)
+    if spec == PROBABILITY:
+        half = 0.5 / spec.scale
+        code = np.where((code == half) & (values > 0.5), half + 1, code)
+        code = np.where((code == half) & (values < 0.5), half - 1, code)
+    known = np.isfinite(values)
+    top = np.iinfo(dtype).max
+    if known.any() and (np.min(code[known]) < 0 or np.max(code[known]) >= top):
+        low, high = float(np.min(values[known])), float(np.max(values[known]))
+        raise InputError("E-STORE", cause=f"values {low:g}..{high:g} do not fit {spec.dtype} with scale {spec.scale:g}")
+    return np.where(known, code, spec.fill).astype(dtype)

@@ -1,0 +1,276 @@
+"""A Zarr v3 folder with its time axis laid out beforehand, where a step counts only once it was read back.
+
+Layout: one array per variable on (time, overpass, y, x), static ones on (y, x), and `journal.jsonl`, one line
+per event of a (date, overpass) step: `pending` before its chunks are touched, `verified` with the SHA-256 of
+what was read back. A step whose last line is not `verified` is unknown (NaN), whatever its chunks hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from frostline.errors import DiskError, InputError
+from frostline.grid import Grid
+from frostline.packing import INTEGERS, pack, spec_of
+from frostline.schema import coordinates, describe
+
+LAYOUT = 1  # raised when a store of an older layout can no longer be read
+JOURNAL = "journal.jsonl"
+CHUNK_BYTES = 1 << 17  # small windows share a chunk among days until it holds this many cells; 2000 x 2000 never do
+DIMS = ("time", "overpass", "y", "x")
+
+
+def create(
+    path: str | Path,
+    *,
+    grid: Grid,
+    time: Any,
+    overpass: Any,
+    variables: Sequence[str],
+    static: Mapping[str, np.ndarray] | None = None,
+    attrs: Mapping[str, Any] | None = None,
+) -> Path:
+    """Lay out an empty store for all of `time` and `overpass`; everything is unknown until written.
+
+    `variables` are vocabulary names on (time, overpass, y, x); `static` arrays (y, x) are written at once.
+    Made under a temporary name and renamed; an existing store is replaced.
+    """
+    import zarr
+
+    path = Path(path)
+    when, passes = np.asarray(time, "datetime64[ns]"), np.asarray(overpass, "int8")
+    part = path.with_name(f"{path.name}.part-{os.getpid()}")
+    shutil.rmtree(part, ignore_errors=True)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        group = zarr.open_group(part, mode="w", zarr_format=3)
+        frame = grid.write(coordinates(xr.Dataset(), time=when, overpass=passes))
+        hours = when.astype("datetime64[h]").astype("int64")
+        for name, data, extra in (
+            ("time", hours, {"units": "hours since 1970-01-01", "calendar": "proleptic_gregorian"}),
+            ("overpass", passes, {}),
+            ("y", grid.y, {}),
+            ("x", grid.x, {}),
+            ("spatial_ref", np.int32(0), {}),
+        ):
+            meta = {k: _plain(v) for k, v in frame[name].attrs.items()} | extra
+            dims = [name] if np.ndim(data) else []
+            group.create_array(name, data=np.asarray(data), dimension_names=dims, attributes=meta)
+        days = chunk_days(grid)
+        for name in variables:
+            shape = (len(when), len(passes), *grid.shape)
+            _array(group, name, shape, (min(days, len(when)), 1, *_tile(grid)), DIMS)
+        for name, values in (static or {}).items():
+            array = _array(group, name, grid.shape, _tile(grid), DIMS[2:])
+            array[...] = pack(np.asarray(values, "float32"), spec_of(name))
+        group.attrs.update({**{k: _plain(v) for k, v in dict(attrs or {}).items()}, **grid.attrs(), "layout": LAYOUT})
+        with warnings.catch_warnings():  # zarr 3 warns that its own consolidation is no part of the specification yet
+            warnings.simplefilter("ignore")
+            zarr.consolidate_metadata(part)
+        (part / JOURNAL).touch()
+        shutil.rmtree(path, ignore_errors=True)
+        part.replace(path)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise disk_error(path, error) from error
+    return path
+
+
+def chunk_days(grid: Grid) -> int:
+    """Days that share a chunk: one on a hemisphere, up to 32 on a small window (fewer, larger files)."""
+    return int(np.clip(CHUNK_BYTES // (grid.shape[0] * grid.shape[1]), 1, 32))
+
+
+@contextmanager
+def writer(path: str | Path) -> Iterator[Callable[..., None]]:
+    """The one writer of a store: yields `write(start, arrays, overpass=None)`.
+
+    `arrays` maps names to (days, overpasses, y, x) values (NaN = unknown), beginning at time index `start`;
+    `overpass` is the index of a single pass, then arrays are (days, y, x). Writing a step again replaces it.
+    """
+    import zarr
+
+    path = Path(path)
+    if not (path / JOURNAL).exists():
+        raise InputError("E-STORE", where=path, cause="this is no frostline store", remedy="run the step that makes it")
+    with _lock(path), (path / JOURNAL).open("a", encoding="utf-8") as journal:
+        group = zarr.open_group(path, mode="r+", use_consolidated=False)
+
+        def write(start: int, arrays: Mapping[str, np.ndarray], overpass: int | None = None) -> None:
+            count = len(next(iter(arrays.values())))
+            passes = range(group["overpass"].shape[0]) if overpass is None else [overpass]
+            steps = [(t, o) for t in range(start, start + count) for o in passes]
+            try:
+                _note(journal, [{"t": t, "o": o, "state": "pending"} for t, o in steps])
+                digests = [hashlib.sha256() for _ in steps]
+                for name, values in arrays.items():
+                    codes = pack(np.asarray(values), spec_of(name))
+                    codes = codes[:, None] if overpass is not None else codes
+                    part = (slice(start, start + count), slice(passes[0], passes[-1] + 1))
+                    group[name][part] = codes
+                    back = group[name][part]
+                    if not np.array_equal(back, codes, equal_nan=codes.dtype.kind == "f"):
+                        raise DiskError(
+                            "E-STORE", where=path, cause=f"{name!r} read back differs from what was written"
+                        )
+                    for digest, (t, o) in zip(digests, steps, strict=True):
+                        digest.update(name.encode() + back[t - start, o - passes[0]].tobytes())
+                done = [
+                    {"t": t, "o": o, "state": "verified", "sha256": digest.hexdigest()}
+                    for digest, (t, o) in zip(digests, steps, strict=True)
+                ]
+                _note(journal, done, sync=True)
+            except OSError as error:
+                raise disk_error(path, error) from error
+
+        yield write
+
+
+def open_store(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
+    """The store as a lazy dataset, probabilities and kelvins decoded to float32; unverified steps are NaN.
+
+    `chunks` as in xarray (None: lazy without dask). Integer variables (quality, age) keep their codes.
+    """
+    path = Path(path)
+    if not (path / "zarr.json").exists() or not (path / JOURNAL).exists():
+        raise InputError(
+            "E-STORE", where=path, cause="no finished store lies here", remedy="run the step that makes it"
+        )
+    ds = xr.open_zarr(path, consolidated=True, chunks=chunks, mask_and_scale=True, decode_coords="all")
+    if int(ds.attrs.get("layout", 0)) != LAYOUT:
+        raise InputError("E-STORE", where=path, cause="the store has another layout", remedy="make it again")
+    ds = describe(ds)
+    torn = _torn(path, ds.sizes.get("time", 0), ds.sizes.get("overpass", 0))
+    if torn.any():  # rare: a writer was stopped within a step
+        known = xr.DataArray(~torn, dims=DIMS[:2], coords={"time": ds["time"], "overpass": ds["overpass"]})
+        for name in map(str, ds.data_vars):
+            if ds[name].dims == DIMS:
+                fill = spec_of(name).fill if name in INTEGERS else np.nan
+                ds[name] = ds[name].where(known, fill).astype(ds[name].dtype).assign_attrs(ds[name].attrs)
+    return ds
+
+
+def verified(path: str | Path) -> np.ndarray:
+    """(time, overpass) bool: the steps that were written and read back."""
+    import zarr
+
+    group = zarr.open_group(Path(path), mode="r", use_consolidated=False)
+    out = np.zeros((group["time"].shape[0], group["overpass"].shape[0]), bool)
+    for (t, o), event in _journal(Path(path)).items():
+        out[t, o] = event["state"] == "verified"
+    return out
+
+
+def disk_error(path: Path, error: OSError) -> Exception:
+    """An OSError while writing as one clear line: how much is free, what to do."""
+    free = shutil.disk_usage(path.parent if path.parent.exists() else Path.cwd()).free
+    cause = f"{error.strerror or error}; {free / 1e9:.1f} GB are free"
+    return DiskError("E-DISK", where=path, cause=cause, remedy="make room and run again: what was verified is kept")
+
+
+def _array(group: Any, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dims: tuple[str, ...]) -> Any:
+    from zarr.codecs import BloscCodec
+
+    spec = spec_of(name)
+    meta: dict[str, Any] = {"grid_mapping": "spatial_ref"}
+    if name not in INTEGERS and not name.startswith("age_"):
+        if np.dtype(spec.dtype).kind != "f":
+            meta |= {"_FillValue": spec.fill}
+        if spec.scale != 1.0:
+            meta |= (
+                {"scale_factor": spec.scale, "add_offset": spec.offset} if spec.offset else {"scale_factor": spec.scale}
+            )
+        elif np.dtype(spec.dtype).kind != "f":
+            meta |= {"scale_factor": 1.0}
+    shuffle = "shuffle" if np.dtype(spec.dtype).itemsize > 1 else "noshuffle"
+    codec = BloscCodec(cname="zstd", clevel=3, shuffle=shuffle)
+    return group.create_array(
+        name,
+        shape=shape,
+        chunks=chunks,
+        dtype=spec.dtype,
+        fill_value=spec.fill,
+        dimension_names=dims,
+        attributes=meta,
+        compressors=[codec],
+    )
+
+
+def _tile(grid: Grid) -> tuple[int, int]:
+    return (min(grid.shape[0], 500), min(grid.shape[1], 500))
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _note(journal: Any, events: list[dict], *, sync: bool = False) -> None:
+    journal.write("".join(json.dumps(e) + "\n" for e in events))
+    journal.flush()
+    if sync:
+        os.fsync(journal.fileno())
+
+
+def _journal(path: Path) -> dict[tuple[int, int], dict]:
+    """The last event of each step; a torn last line (a kill while writing it) does not count."""
+    last: dict[tuple[int, int], dict] = {}
+    with (path / JOURNAL).open(encoding="utf-8") as lines:
+        for line in lines:
+            try:
+                event = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            last[event["t"], event["o"]] = event
+    return last
+
+
+def _torn(path: Path, days: int, passes: int) -> np.ndarray:
+    out = np.zeros((days, passes), bool)
+    for (t, o), event in _journal(path).items():
+        out[t, o] = event["state"] != "verified"
+    return out
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One writer at a time; the lock of a process that no longer lives is taken over."""
+    lock = path.with_name(path.name + ".lock")
+    me = f"{socket.gethostname()} {os.getpid()}"
+    for _ in range(2):
+        try:
+            with lock.open("x", encoding="utf-8") as f:
+                f.write(me)
+            break
+        except FileExistsError:
+            host, _, pid = lock.read_text(encoding="utf-8").partition(" ")
+            alive = host != socket.gethostname() or not pid or Path(f"/proc/{pid}").exists() or _signalled(pid)
+            if alive:
+                cause = f"process {pid} on {host} is writing this store"
+                raise DiskError("E-STORE", where=path, cause=cause, remedy=f"wait, or remove {lock}") from None
+            lock.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _signalled(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
