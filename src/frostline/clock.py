@@ -54,6 +54,18 @@ def utc_to_solar(utc: Any, lon: Any) -> tuple[Array, Array]:
     return date, (local - date.astype("datetime64[ns]")) / np.timedelta64(1, "h")
 
 
+def utc_day_offset(hour: float, lon: Any) -> Array:
+    """Days from a local date to the UTC date on which it is `hour` local solar time: -1, 0 or 1.
+
+    Files of UTC days hold half of the world's overpasses of another local date.
+
+    >>> utc_day_offset(1.5, [140.0, 0.0]).tolist(), utc_day_offset(13.5, [-170.0, 10.0]).tolist()
+    ([-1, 0], [1, 0])
+    """
+    lon = np.mod(np.asarray(lon, float) + 180.0, 360.0) - 180.0
+    return np.floor((hour - lon / 15.0) / 24.0).astype(int)
+
+
 def month(dates: Any) -> Array:
     """Calendar month 1..12."""
     return np.asarray(dates, "datetime64[M]").astype(int) % 12 + 1

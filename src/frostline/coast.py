@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from .grid import Grid
+from frostline.grid import Grid
 
 Scale = Literal["50m", "110m"]
 Ring = NDArray[np.float64]
@@ -128,7 +128,7 @@ def rings_on(grid: Grid, *, scale: Scale = "50m", seams: bool = True) -> list[Ri
                 out.append(ring)
             continue
         lowest, highest = np.ceil((west - x_high[i]) / turn), np.floor((east - x_low[i]) / turn)
-        out.extend(ring + [k * turn, 0.0] for k in np.arange(lowest, highest + 1))
+        out.extend(ring + np.array([k * turn, 0.0]) for k in np.arange(lowest, highest + 1))
     return out
 
 

@@ -55,7 +55,7 @@ def create(
     shutil.rmtree(part, ignore_errors=True)
     part.parent.mkdir(parents=True, exist_ok=True)
     try:
-        group = zarr.open_group(part, mode="w", zarr_format=3)
+        group: Any = zarr.open_group(part, mode="w", zarr_format=3)
         frame = grid.write(coordinates(xr.Dataset(), time=when, overpass=passes))
         hours = when.astype("datetime64[h]").astype("int64")
         for name, data, extra in (
@@ -106,7 +106,7 @@ def writer(path: str | Path) -> Iterator[Callable[..., None]]:
     if not (path / JOURNAL).exists():
         raise InputError("E-STORE", where=path, cause="this is no frostline store", remedy="run the step that makes it")
     with _lock(path), (path / JOURNAL).open("a", encoding="utf-8") as journal:
-        group = zarr.open_group(path, mode="r+", use_consolidated=False)
+        group: Any = zarr.open_group(path, mode="r+", use_consolidated=False)
 
         def write(start: int, arrays: Mapping[str, np.ndarray], overpass: int | None = None) -> None:
             count = len(next(iter(arrays.values())))
@@ -166,7 +166,7 @@ def verified(path: str | Path) -> np.ndarray:
     """(time, overpass) bool: the steps that were written and read back."""
     import zarr
 
-    group = zarr.open_group(Path(path), mode="r", use_consolidated=False)
+    group: Any = zarr.open_group(Path(path), mode="r", use_consolidated=False)
     out = np.zeros((group["time"].shape[0], group["overpass"].shape[0]), bool)
     for (t, o), event in _journal(Path(path)).items():
         out[t, o] = event["state"] == "verified"
@@ -194,7 +194,7 @@ def _array(group: Any, name: str, shape: tuple[int, ...], chunks: tuple[int, ...
             )
         elif np.dtype(spec.dtype).kind != "f":
             meta |= {"scale_factor": 1.0}
-    shuffle = "shuffle" if np.dtype(spec.dtype).itemsize > 1 else "noshuffle"
+    shuffle: Any = "shuffle" if np.dtype(spec.dtype).itemsize > 1 else "noshuffle"
     codec = BloscCodec(cname="zstd", clevel=3, shuffle=shuffle)
     return group.create_array(
         name,

@@ -1,0 +1,32 @@
+"""Agency files to datasets: one keyword-only callable per product, each on the file's own grid.
+
+Right way up, polarity and overpass right, every fill NaN, K and SI units, vocabulary names. A file that is not what it
+should be is one `InputError` with file, cause and remedy. Stations come as lists of `Series` with their `Problems`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from frostline.read.amsr2 import read_amsr2
+from frostline.read.cetb import read_cetb
+from frostline.read.era5 import read_era5
+from frostline.read.gldas import read_gldas, read_gldas_static
+from frostline.read.insitu_ismn import read_ismn
+from frostline.read.insitu_table import read_table
+from frostline.read.insitu_uscrn import read_uscrn
+from frostline.read.smap_map import read_smap_map
+from frostline.read.statics import read_elevation, read_land_cover
+
+READERS: dict[str, Callable[..., Any]] = {
+    "cetb": read_cetb,
+    "amsr2": read_amsr2,
+    "era5": read_era5,
+    "gldas": read_gldas,
+    "gldas_static": read_gldas_static,
+    "elevation": read_elevation,
+    "land_cover": read_land_cover,
+    "smap_map": read_smap_map,
+    "ismn": read_ismn,
+    "uscrn": read_uscrn,
+    "table": read_table,
+}

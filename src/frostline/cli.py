@@ -1,0 +1,167 @@
+"""The command line: a thin verb per step, errors as one line, exit codes as promised."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from frostline import __version__
+from frostline.errors import FrostlineError, Interrupted
+
+if TYPE_CHECKING:
+    from frostline.runs import Run
+
+VERBS = {
+    "twin": "Simulate the twin Earth and write the files its agencies would deliver.",
+    "read": "List every input file, look into it, and say what is missing or broken.",
+    "assemble": "Put predictors and labels on one grid, gaps filled.",
+    "train": "Train the net (and its rivals) on the declared days and cells.",
+    "predict": "Write the record.",
+    "validate": "Score the record and what it must beat.",
+    "map": "Draw the figures.",
+    "report": "Write the report, one HTML file.",
+    "export": "Write CF netCDF and Cloud Optimized GeoTIFF files.",
+}
+SKIPPED, BUG = 4, 1
+
+app = App(
+    name="frostline",
+    help="Daily, twice-a-day records of frozen and thawed soil: made, proved and explained.",
+    version=__version__,
+    version_flags=["--version"],
+)
+
+Overrides = Annotated[
+    tuple[str, ...], Parameter(name="--set", negative=(), help="table.key=value, instead of the file's")
+]
+Folder = Annotated[Path | None, Parameter(name="--run", help="run folder (default: runs/<name of the file>)")]
+Workers = Annotated[int | None, Parameter(name="--workers", help="processes and threads (default: all cores)")]
+Quiet = Annotated[bool, Parameter(name="--quiet", negative=(), help="say only what is wrong")]
+Force = Annotated[bool, Parameter(name="--force", negative=(), help="run even if nothing changed")]
+
+
+def _verb(name: str) -> None:
+    def command(
+        experiment: Path,
+        /,
+        *,
+        overrides: Overrides = (),
+        run: Folder = None,
+        workers: Workers = None,
+        quiet: Quiet = False,
+        force: Force = False,
+    ) -> int:
+        return execute(experiment, [name], overrides, run, workers, quiet, force)
+
+    command.__doc__ = VERBS[name]
+    app.command(command, name=name)
+
+
+for _name in VERBS:
+    _verb(_name)
+
+
+@app.command(name="all")
+def all_(
+    experiment: Path,
+    /,
+    *,
+    overrides: Overrides = (),
+    run: Folder = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    force: Force = False,
+) -> int:
+    """Run every step in order; steps whose inputs did not change are skipped."""
+    return execute(experiment, list(VERBS), overrides, run, workers, quiet, force)
+
+
+@app.command
+def demo(*, overrides: Overrides = (), run: Folder = None, workers: Workers = None, quiet: Quiet = False) -> int:
+    """Run examples/demo.toml: a twin Earth, its files, a U-Net record of them, and the report."""
+    return execute(demo_file(), list(VERBS), overrides, run, workers, quiet, False)
+
+
+@app.command
+def plan(experiment: Path, /, *, overrides: Overrides = (), run: Folder = None) -> int:
+    """Verify every key, input and size before anything runs, and say what would be done."""
+    from frostline.config import read_experiment
+    from frostline.steps.outlook import outlook
+
+    settings = read_experiment(experiment, overrides)
+    for line in outlook(settings, open_run(experiment, run, None, False)):
+        print(line)
+    return 0
+
+
+def execute(
+    path: Path,
+    names: list[str],
+    overrides: tuple[str, ...],
+    folder: Path | None,
+    workers: int | None,
+    quiet: bool,
+    force: bool,
+) -> int:
+    """Run steps of an experiment file and tell how it went; the exit code."""
+    from frostline.config import read_experiment
+    from frostline.runs import finished
+    from frostline.steps import run_step
+
+    settings = read_experiment(path, overrides)
+    run = open_run(path, folder, workers, quiet)
+    skipped = 0
+    for name in names:
+        notes = run_step(name, settings, run, force=force)
+        entry = finished(run, name) or {"seconds": 0.0, "notes": {}}
+        skipped += int(entry["notes"].get("skipped_inputs", 0))
+        state = "unchanged" if notes.get("fresh") else f"{entry['seconds']:.1f} s"
+        run.say(f"{name:>9}  {state:>9}  {_short({k: v for k, v in notes.items() if k != 'fresh'})}")
+    if run.path("report.html").exists() and "report" in names:
+        print(f"report: {run.path('report.html')}")
+    if skipped:
+        print(f"finished; {skipped} broken input files were left out ({run.path('inventory.json')})", file=sys.stderr)
+    return SKIPPED if skipped else 0
+
+
+def open_run(path: Path, folder: Path | None, workers: int | None, quiet: bool) -> Run:
+    """The run folder of an experiment file; FROSTLINE_RUNS moves all of them elsewhere."""
+    from frostline.runs import Run
+
+    root = Path(os.environ.get("FROSTLINE_RUNS", "runs"))
+    place = folder or root / path.stem
+    place.mkdir(parents=True, exist_ok=True)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Run(place.resolve(), (lambda text: None) if quiet else print, workers or cores, quiet)
+
+
+def demo_file() -> Path:
+    """The demo's experiment file: of the source tree, or of the installed package."""
+    from importlib import resources
+
+    tree = Path(__file__).parents[2] / "examples" / "demo.toml"
+    return tree if tree.exists() else Path(str(resources.files("frostline") / "data" / "demo.toml"))
+
+
+def _short(notes: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in notes.items() if not isinstance(v, list) or len(v) < 8)
+
+
+def main() -> None:
+    """Entry point: every known error is one line on stderr and its exit code."""
+    try:
+        code = app(result_action="return_value")
+    except FrostlineError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit)
+    except KeyboardInterrupt:
+        print(Interrupted("E-INTERRUPTED", cause="stopped", remedy="run the same command to go on"), file=sys.stderr)
+        sys.exit(Interrupted.exit)
+    except MemoryError:
+        print("E-MEMORY  not enough memory. Use a smaller window.", file=sys.stderr)
+        sys.exit(6)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,109 @@
+"""A checkpoint and a stack in; probability, quality and age out, a block of days at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+import xarray as xr
+
+from frostline.errors import InputError
+from frostline.learn import on_device
+from frostline.learn.channels import (
+    NO_AGE,
+    day_fields,
+    day_flags,
+    first_infinite,
+    land_of,
+    oldest,
+    place_fields,
+    split_names,
+    variables,
+)
+from frostline.learn.checkpoint import Checkpoint, grid_facts, same_cells
+from frostline.schema import QUALITY
+
+Block = tuple[slice, int, np.ndarray, np.ndarray, np.ndarray]
+
+
+def predict(
+    checkpoint: Checkpoint,
+    stack: xr.Dataset,
+    *,
+    batch: int = 16,
+    device: str = "auto",
+    days: np.ndarray | None = None,
+    low_confidence: float = 0.1,
+    precision: str = "float32",
+) -> Iterator[Block]:
+    """Yield (time slice, overpass code, probability, quality, age) for `batch` days of the whole window at a time.
+
+    probability float32 (day, y, x) of frozen: NaN where not land, or where no sensor has an input. quality uint16:
+    input_missing where no sensor has an input, outside_domain where not land, gap_filled where the age is above
+    0, low_confidence where |p - 0.5| < `low_confidence`. age uint8: the largest gap age (days) of the sensors that
+    have a value, 255 where the probability is NaN. Overpasses come in the stack's order, inside each block of days.
+
+    days: bool (time,), those wanted (default all); slices then cover runs of wanted days. Memory is that of one
+    block whatever the record's length. precision: `float32`, or `bfloat16` autocast. E-CHECKPOINT where the stack's
+    cells are not those trained on; E-INPUT-MISSING, E-INPUT-CORRUPT for predictors that lack or hold Inf.
+    """
+    facts = grid_facts(stack)
+    if not same_cells(checkpoint.grid, facts):
+        raise InputError(
+            "E-CHECKPOINT",
+            where="stack",
+            cause=f"its cells {facts} are not those the network was trained on, {checkpoint.grid}",
+            remedy="assemble the stack on the training grid (any window of it)",
+        )
+    channels, scaler = checkpoint.channels, checkpoint.scaler
+    needed = variables(channels)
+    for name in needed:
+        if name not in stack:
+            raise InputError("E-INPUT-MISSING", where=name, cause="the stack lacks a predictor of this checkpoint")
+    net, on = on_device(checkpoint.network(), device)
+    land = land_of(stack)
+    place = place_fields(stack, channels, scaler)
+    back = 1 if any(name.startswith("previous:") for name in channels) else 0
+    for days_slice in _runs(days, stack.sizes["time"], batch):
+        first = max(0, days_slice.start - back)
+        block = stack[needed].isel(time=slice(first, days_slice.stop)).load()
+        index = np.arange(days_slice.start - first, days_slice.stop - first)
+        time, overpass = block["time"].values[index], block["overpass"].values
+        daily = day_fields(block, index, channels, scaler)  # (day, overpass, channel, y, x)
+        bad = first_infinite(daily, time, split_names(channels)[0])
+        if bad is not None:
+            raise InputError("E-INPUT-CORRUPT", where=f"{bad[0]} on {bad[1]}", cause="a value is infinite")
+        flags = day_flags(time, overpass, channels)
+        age, seen = oldest(block, index, channels)
+        for o, code in enumerate(overpass):
+            x = np.empty((len(index), len(channels), *land.shape), "float32")
+            x[:, : daily.shape[2]] = daily[:, o]
+            x[:, daily.shape[2] : daily.shape[2] + len(place)] = place
+            x[:, daily.shape[2] + len(place) :] = flags[:, o, :, None, None]
+            p = _probability(net, x, on, precision)
+            known = seen[:, o] & land
+            quality = np.where(land, 0, QUALITY["outside_domain"]).astype("uint16")[None].repeat(len(p), 0)
+            quality |= np.where(land & ~seen[:, o], QUALITY["input_missing"], 0).astype("uint16")
+            quality |= np.where(known & (age[:, o] > 0), QUALITY["gap_filled"], 0).astype("uint16")
+            doubt = known & (np.abs(p - 0.5) < low_confidence)
+            quality |= np.where(doubt, QUALITY["low_confidence"], 0).astype("uint16")
+            p = np.where(known, p, np.float32(np.nan))
+            yield days_slice, int(code), p, quality, np.where(known, age[:, o], NO_AGE).astype("uint8")
+
+
+def _probability(net: torch.nn.Module, x: np.ndarray, on: torch.device, precision: str) -> np.ndarray:
+    cast = torch.autocast(on.type, dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()
+    with torch.inference_mode(), cast:
+        logit = net(torch.from_numpy(x).to(on, memory_format=torch.channels_last))
+        return torch.sigmoid(logit.float()).cpu().numpy()
+
+
+def _runs(days: np.ndarray | None, total: int, batch: int) -> Iterator[slice]:
+    """Slices of at most `batch` consecutive wanted days, in order."""
+    wanted = np.ones(total, bool) if days is None else np.asarray(days, bool)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], wanted.astype("int8"), [0]])))
+    for start, stop in edges.reshape(-1, 2):
+        for first in range(start, stop, batch):
+            yield slice(int(first), int(min(first + batch, stop)))

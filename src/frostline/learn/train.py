@@ -1,0 +1,243 @@
+"""The training loop: fields in, the checkpoint of the best epoch out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from frostline import __version__
+from frostline.errors import ConfigError, InputError
+from frostline.learn import build, on_device
+from frostline.learn.channels import channel_names, scaled, unknown, variables
+from frostline.learn.checkpoint import Checkpoint, grid_facts
+from frostline.learn.loss import objective
+from frostline.learn.resume import arrays, fingerprint, resume, save
+from frostline.learn.samples import Samples, batches, check_disjoint, fields, held, pack
+from frostline.learn.scale import fit
+from frostline.scores import mcc
+
+# weights of the sources in the selection score; "both" is the published code's 3 MCC(stations) + MCC(ERA5)
+SELECT = {"reanalysis": {"reanalysis": 1.0}, "stations": {"station": 1.0}, "both": {"station": 3.0, "reanalysis": 1.0}}
+PRECISION = {"float32": None, "bfloat16": torch.bfloat16}
+Progress = Callable[[Mapping[str, Any]], None]
+
+
+def train(
+    stack: xr.Dataset,
+    *,
+    inputs: Sequence[str],
+    statics: Sequence[str],
+    days: Mapping[str, np.ndarray],
+    area: np.ndarray,
+    validation_area: np.ndarray,
+    work_dir: Path,
+    extras: Sequence[str] = (),
+    net: str = "unet",
+    net_options: Mapping[str, Any] | None = None,
+    epochs: int = 12,
+    batch: int = 16,
+    crop: int = 32,
+    augment: bool = True,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 1e-2,
+    schedule: str = "cosine",
+    lambda_reanalysis: float = 0.3,
+    lambda_station: float = 1.0,
+    lambda_lv: float = 0.1,
+    lv_on: str = "prob",
+    select: str = "reanalysis",
+    validation_days: int = 120,
+    precision: str = "float32",
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Checkpoint:
+    """Train `net` on a stack of predictors and labels; the weights of the epoch with the best validation MCC.
+
+    stack: predictors and `label_reanalysis`, `label_station` (time, overpass, y, x) and statics (y, x), lazy or not.
+    days: `train` and `validation`, bool (time,). area, validation_area: bool (y, x), the REGION whose inputs and
+    labels are used, sea included (land is taken from the stack): outside `area` a training field is missing.
+    extras: out of `channels.EXTRAS`. net_options: keywords of the network. schedule: `cosine` (to 0, per step) or
+    `constant`. A source whose lambda is 0 is not read. select: labels that choose the epoch, `reanalysis`,
+    `stations` or `both` (3:1, the published code); at most `validation_days` evenly spaced days are looked at.
+    precision: `float32`, or `bfloat16` autocast. device: `auto`, `cpu`, `cuda`, ...
+    work_dir holds `last.safetensors`, from which the same call goes on after a kill (and ends as if it had not been
+    killed), and the packed samples where they exceed RAM_BYTES. On one machine, the same seed gives the same
+    weights on CPU. progress is called after each epoch with its history row and samples per second.
+
+    Errors: E-SPLIT for overlapping days, E-TRAIN-NAN for a value that is not finite, E-INPUT-MISSING, E-CONFIG.
+    """
+    if select not in SELECT or schedule not in ("cosine", "constant") or precision not in PRECISION:
+        raise ConfigError("E-CONFIG", where="train", cause=f"{select=}, {schedule=} or {precision=} is unknown")
+    if unknown([*days], ["train", "validation"]) or not all(np.any(d) for d in days.values()) or len(days) < 2:
+        raise ConfigError("E-SPLIT", where="days", cause="train and validation each need a day")
+    nothing = np.zeros(stack.sizes["time"], bool)
+    check_disjoint(days["train"], days["validation"], nothing, 0, stack["time"].values)
+    settings = {k: v for k, v in locals().items() if isinstance(v, int | float | str)}  # before any other local
+    work_dir = Path(work_dir)
+    work_dir.mkdir(parents=True, exist_ok=True)
+
+    # what the network sees
+    channels = channel_names(stack, inputs=inputs, statics=statics, extras=extras)
+    lambdas = {k: v for k, v in (("reanalysis", lambda_reanalysis), ("station", lambda_station)) if v > 0}
+    judges = SELECT[select]
+    part, chosen = held(stack, _needed(stack, channels, lambdas), days["train"])
+    scaler = fit(part, scaled(channels), days=chosen, area=area)
+    packing = partial(pack, channels=channels, scaler=scaler)
+    file = work_dir / "train.npy"
+    learnt = packing(part, sources=[*lambdas], days=chosen, visible=area, labelled=area, file=file)
+    looked_at = _evenly(np.asarray(days["validation"], bool), validation_days)
+    part, chosen = held(stack, _needed(stack, channels, judges), looked_at)
+    seen, file = np.asarray(area, bool) | validation_area, work_dir / "validation.npy"
+    judged = packing(part, sources=[*judges], days=chosen, visible=seen, labelled=validation_area, file=file)
+    del part
+    if learnt.table.empty or judged.table.empty:
+        where = "train days" if learnt.table.empty else "validation days"
+        raise InputError("E-INPUT-MISSING", where=where, cause="none has both inputs and labels in its area")
+    provenance = {
+        **settings,
+        "frostline": __version__,
+        "torch": str(torch.__version__),
+        "samples": len(learnt.table),
+        "validation_samples": len(judged.table),
+        "train_first": str(learnt.table["date"].min())[:10],
+        "train_last": str(learnt.table["date"].max())[:10],
+    }
+
+    # the network and where it stands
+    options = dict(net_options or {})
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model, on = on_device(build(net, len(channels), options), device)
+        adam = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
+        mark = fingerprint({**provenance, "net_options": options, "channels": channels}, learnt, judged, days)
+        state = work_dir / "last.safetensors"
+        epoch, history, best = resume(state, mark, model, adam)
+        per_epoch = math.ceil(len(learnt.table) / batch)
+        while epoch < epochs:
+            torch.manual_seed(1_000_003 * (seed + 1) + epoch)  # dropout: a resumed epoch repeats exactly
+            rng = np.random.default_rng([seed, epoch])
+            began, total = perf_counter(), 0.0
+            model.train()
+            for k, (x, y, cells, which) in enumerate(batches(learnt, batch=batch, crop=crop, augment=augment, rng=rng)):
+                if schedule == "cosine":
+                    rate = 0.5 * learning_rate * (1 + math.cos(math.pi * (epoch + k / per_epoch) / epochs))
+                    adam.param_groups[0]["lr"] = rate
+                fields_in = torch.from_numpy(x).to(on, memory_format=torch.channels_last)  # (n, channel, crop, crop)
+                with _autocast(on, precision):
+                    logit = model(fields_in)  # (n, crop, crop), of frozen
+                labels = {s: torch.from_numpy(y[:, i]).to(on) for i, s in enumerate(learnt.sources)}
+                usable = torch.from_numpy(cells).to(on)
+                loss = objective(logit, labels, usable, lambdas=lambdas, lambda_lv=lambda_lv, on=lv_on)
+                value = float(loss.detach())
+                if not math.isfinite(value):
+                    _stop(x, logit, channels, learnt, which, epoch)
+                adam.zero_grad(set_to_none=True)
+                loss.backward()
+                adam.step()
+                total += value * len(which)
+            speed = len(learnt.table) / (perf_counter() - began)
+            row: dict[str, float | None] = {"epoch": epoch + 1, "loss": total / len(learnt.table)}
+            row |= _judge(model, judged, judges, on, precision, batch)
+            epoch += 1
+            history.append(row)
+            if _better(row["mcc"], best["mcc"]):
+                best = {"mcc": row["mcc"], "epoch": epoch, "weights": arrays(model.state_dict())}
+            save(state, mark, model, adam, epoch, history, best)
+            if progress is not None:
+                progress({**row, "epochs": epochs, "samples_per_second": speed, "best_epoch": best["epoch"]})
+    return Checkpoint(
+        net=net,
+        net_options=options,
+        channels=channels,
+        scaler=scaler,
+        weights=best["weights"],
+        grid=grid_facts(stack),
+        provenance={**provenance, "best_epoch": best["epoch"]},
+        history=tuple(history),
+    )
+
+
+def _needed(stack: xr.Dataset, channels: Sequence[str], sources: Iterable[str]) -> list[str]:
+    names = [*variables(channels), *(f"label_{s}" for s in sources), *(["land"] if "land" in stack else [])]
+    return [name for name in dict.fromkeys(names) if name in stack]
+
+
+def _evenly(days: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` of the true days, evenly spaced."""
+    index = np.flatnonzero(days)
+    if len(index) > most:
+        index = index[np.linspace(0, len(index) - 1, most).round().astype(int)]
+    return np.isin(np.arange(len(days)), index)
+
+
+def _autocast(on: torch.device, precision: str) -> AbstractContextManager:
+    return torch.autocast(on.type, dtype=torch.bfloat16, enabled=PRECISION[precision] is not None)
+
+
+def _judge(
+    model: torch.nn.Module,
+    judged: Samples,
+    judges: Mapping[str, float],
+    on: torch.device,
+    precision: str,
+    batch: int,
+) -> dict[str, float | None]:
+    """MCC on whole validation fields, by source, and their weighted mean `mcc`; None where undefined (one class)."""
+    model.eval()
+    sums = {s: dict.fromkeys(("true_frozen", "false_frozen", "false_thawed", "true_thawed"), 0) for s in judges}
+    rows = judged.table["row"].to_numpy()
+    with torch.inference_mode(), _autocast(on, precision):
+        for start in range(0, len(rows), batch):
+            x, y = fields(judged, rows[start : start + batch])
+            p = torch.sigmoid(model(torch.from_numpy(x).to(on, memory_format=torch.channels_last)))
+            for i, source in enumerate(judged.sources):
+                for name, count in confusion(p.float().cpu().numpy(), y[:, i]).items():
+                    sums[source][name] += count
+    with np.errstate(invalid="ignore", divide="ignore"):
+        each = {source: float(mcc(counts)) for source, counts in sums.items()}
+    known = {s: w for s, w in judges.items() if math.isfinite(each[s])}
+    whole = sum(w * each[s] for s, w in known.items()) / sum(known.values()) if known else None
+    return {f"mcc_{s}": each[s] if s in known else None for s in judges} | {"mcc": whole}
+
+
+def confusion(frozen: np.ndarray, label: np.ndarray) -> dict[str, int]:
+    """Sums of `scores.mcc`: probability against label, NaN and ties (exactly 0.5) left out."""
+    known = np.isfinite(frozen) & np.isfinite(label) & (frozen != 0.5) & (label != 0.5)
+    claim, truth = frozen[known] > 0.5, label[known] > 0.5
+    return {
+        "true_frozen": int((claim & truth).sum()),
+        "false_frozen": int((claim & ~truth).sum()),
+        "false_thawed": int((~claim & truth).sum()),
+        "true_thawed": int((~claim & ~truth).sum()),
+    }
+
+
+def _better(new: float | None, old: float | None) -> bool:
+    """Whether an epoch becomes the best: while no score was defined the latest counts."""
+    return old is None or (new is not None and new > old)
+
+
+def _stop(
+    x: np.ndarray, logit: Tensor, channels: Sequence[str], learnt: Samples, which: np.ndarray, epoch: int
+) -> None:
+    """Name what made the loss NaN or Inf: an input channel, or the loss itself, and the date."""
+    bad = np.argwhere(~np.isfinite(x).all(axis=(2, 3)))
+    sick = np.flatnonzero(~torch.isfinite(logit.detach()).all(dim=(1, 2)).cpu().numpy())
+    name, k = (channels[bad[0, 1]], bad[0, 0]) if len(bad) else ("loss", sick[0] if len(sick) else 0)
+    raise InputError(
+        "E-TRAIN-NAN",
+        where=f"{name} on {np.datetime64(learnt.table['date'].iloc[which[k]], 'D')}",
+        cause=f"the loss of epoch {epoch + 1} is not finite",
+        remedy="lower the learning rate" if name == "loss" else "correct this variable in the stack",
+    )

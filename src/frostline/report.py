@@ -1,0 +1,198 @@
+"""One self-contained HTML file about a run: scores with intervals, figures, assumptions, how to repeat it."""
+
+import base64
+import datetime
+import io
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from frostline import __version__
+from frostline.charts import NAMES, shown
+from frostline.errors import DiskError
+
+RECORDS = ("unet", "climatology", "climatology_truth", "persistence", "reanalysis")
+AGAINST = ("truth", "truth_t0", "reanalysis", "stations")
+AREAS = ("area:trained", "area:heldout")
+SEASONS = ("season:DJF", "season:MAM", "season:JJA", "season:SON")
+SCORES = ("accuracy", "brier_skill")
+OVERPASSES = ("am", "pm", "daily")
+DPI = 150  # figures are 9 in wide and shown at 900 px: sharp on dense screens too
+
+Rows = Sequence[Mapping[str, Any]]
+Cell = dict[str, str] | None
+
+
+def write_report(
+    path: str | Path,
+    *,
+    title: str,
+    experiment: Mapping[str, Any],
+    figures: Sequence[tuple[Figure, str]],
+    scores: Rows,
+    assumptions: Sequence[tuple[str, str, str]],
+    summary: str,
+    warnings: Sequence[str],
+    twin: bool,
+    split: str = "heldout",
+) -> Path:
+    """Write the report and return its path.
+
+    `experiment` is the experiment file's tables, echoed as TOML; `figures` are (figure, caption); `scores` are
+    rows as in scores.json, of which those of `split` are shown; `assumptions` are (topic, stated by the paper,
+    assumed by us); paragraphs of `summary` are parted by blank lines. With `twin` the page and every caption
+    say that the numbers come from the twin Earth. A score without n or interval is never shown. No scripts,
+    no links outwards, everything escaped; written beside its place and moved there when whole.
+    Raises DiskError when it cannot be written.
+    """
+    path = Path(path)
+    kept = [row for row in scores if row["split"] == split and shown(row)]
+    text = _page().render(
+        title=title,
+        version=__version__,
+        paragraphs=[p.strip() for p in summary.split("\n\n") if p.strip()],
+        warnings=list(warnings),
+        twin=twin,
+        split=NAMES.get(split, split),
+        headline=[table for against in AGAINST if (table := headline(kept, against))],
+        seasons=[table for against in AGAINST if (table := by_season(kept, against))],
+        hidden=sum(row["split"] == split and row["score"] in SCORES and not shown(row) for row in scores),
+        figures=[(png(figure), caption) for figure, caption in figures],
+        assumptions=list(assumptions),
+        experiment=toml(experiment),
+    )
+    part = path.with_name(f"{path.name}.part-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        remedy = "free some room or choose another folder"
+        raise DiskError("E-DISK", where=path, cause=f"cannot write the report ({error})", remedy=remedy) from error
+    return path
+
+
+def headline(rows: Rows, against: str) -> dict[str, Any] | None:
+    """Accuracy and skill of every record against one truth, by overpass and area; None without rows."""
+    areas = [a for a in AREAS if any(r["stratum"] == a and r["against"] == against for r in rows)] or ["all"]
+    return _table(rows, against, areas, records=_records(rows, against))
+
+
+def by_season(rows: Rows, against: str) -> dict[str, Any] | None:
+    """The same by season; None without rows."""
+    return _table(rows, against, list(SEASONS), records=_records(rows, against))
+
+
+def _records(rows: Rows, against: str) -> list[str]:
+    """The records that were compared with this truth: the expected ones in their order, then any others."""
+    found = dict.fromkeys(row["record"] for row in rows if row["against"] == against)
+    return [r for r in RECORDS if r in found] + [r for r in found if r not in RECORDS]
+
+
+def _table(rows: Rows, against: str, strata: list[str], *, records: list[str]) -> dict[str, Any] | None:
+    """Lines of one table: a record and overpass, then accuracy and Brier skill in each stratum."""
+    chosen = {
+        (r["record"], r["overpass"], r["stratum"], r["score"]): r
+        for r in rows
+        if r["against"] == against and r["stratum"] in strata
+    }
+    lines = []
+    for record in records:
+        for overpass in OVERPASSES:
+            cells = [
+                {name: _cell(chosen.get((record, overpass, stratum, name))) for name in SCORES} for stratum in strata
+            ]
+            if any(cell["accuracy"] for cell in cells):
+                lines.append({"record": NAMES.get(record, record), "overpass": NAMES.get(overpass, overpass),
+                              "ours": record == "unet", "cells": cells})  # fmt: skip
+    if not lines:
+        return None
+    strata_names = [NAMES.get(s, s.removeprefix("season:")) for s in strata]
+    return {"against": NAMES.get(against, against), "strata": strata_names, "lines": lines}
+
+
+def _cell(row: Mapping[str, Any] | None) -> Cell:
+    """A score as text: value, interval, n."""
+    if row is None:
+        return None
+    interval = f"{_number(row['lo'])}, {_number(row['hi'])}"
+    return {"value": _number(row["value"]), "interval": interval, "n": f"{row['n']:,.0f}".replace(",", "\u202f")}
+
+
+def _number(value: float) -> str:
+    """Three digits and a true minus.
+
+    >>> _number(0.93649), _number(-0.02)
+    ('0.936', '−0.020')
+    """
+    return f"{value:.3f}".replace("-", "\u2212")
+
+
+def png(figure: Figure) -> str:
+    """A figure as a data URI; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def toml(tables: Mapping[str, Any]) -> str:
+    """An experiment as TOML that `frostline` reads again; None values are left out.
+
+    >>> print(toml({"seed": 1, "grid": {"name": "N09", "shape": [64, 64]}}))
+    seed = 1
+    <BLANKLINE>
+    [grid]
+    name = "N09"
+    shape = [64, 64]
+    """
+    return "\n".join(_lines(tables, ())).strip()
+
+
+def _lines(table: Mapping[str, Any], above: tuple[str, ...]) -> list[str]:
+    plain = {k: v for k, v in table.items() if not isinstance(v, Mapping) and v is not None}
+    lines = [f"{_key(k)} = {_value(v)}" for k, v in plain.items()]
+    if above and (lines or not table):
+        lines.insert(0, f"[{'.'.join(map(_key, above))}]")
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            inner = _lines(value, (*above, key))
+            lines += inner if inner[0] == "" else ["", *inner]
+    return lines
+
+
+def _key(key: str) -> str:
+    bare = key.isascii() and key.replace("_", "a").replace("-", "a").isalnum()
+    return key if bare else _value(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    # JSON's string escapes are TOML's too, but for DEL, which JSON leaves bare.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007F")
+
+
+def _page() -> Any:
+    loader = PackageLoader("frostline", "data")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.get_template("report.html.j2")

@@ -1,0 +1,46 @@
+"""What Donahue et al. 2023 state and what they leave open, beside what is done here; for the report."""
+
+ASSUMPTIONS: list[tuple[str, str, str]] = [
+    (
+        "Gap filling",
+        "Equation 1 within a five-day window; the window's ends and one-sided gaps are not defined.",
+        "At most 3 days to either side and 5 between; one side is held for at most 2 days; age and flag are outputs.",
+    ),
+    (
+        "AMSR2 grid",
+        "A 10 km global EASE-Grid, interpolated linearly.",
+        "JAXA's level 3 files are equirectangular, 0.1 degree; bilinear with precomputed weights.",
+    ),
+    (
+        "Label hours",
+        "ERA5 soil temperature at 6 a.m. and 6 p.m. local time.",
+        "Sampled from hourly fields at local solar time of each cell; UTC hours as an option.",
+    ),
+    ("Threshold", "0 degC for ERA5 and stations.", "273.15 K for both, configurable."),
+    (
+        "Network",
+        "U-Net, four steps down and up, 3x3 convolutions, batch normalisation, leaky ReLU, spatial dropout 0.2; "
+        "filters not stated; final 3x3 convolution to two sigmoid channels.",
+        "Filters and depth are settings; one logit from a 1x1 convolution by default, the paper's head as an option.",
+    ),
+    (
+        "Loss",
+        "Binary cross entropy + 0.1 x local variation.",
+        "Per source, normalised by the sum of weights; local variation on probabilities over pairs of land cells.",
+    ),
+    (
+        "Selection",
+        "Best MCC after each epoch on data that share years with training.",
+        "Best MCC on days and cells that neither taught nor judge.",
+    ),
+    (
+        "Evaluation",
+        "Years 2016-2020, of which 2017-2019 also trained; stations in both.",
+        "Held-out days, held-out cells with a buffer, held-out stations; every score with n and interval.",
+    ),
+    (
+        "Crops",
+        "Not stated.",
+        "Random crops of the training area only, so that the net cannot learn places by heart.",
+    ),
+]

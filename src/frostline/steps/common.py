@@ -1,0 +1,130 @@
+"""What the steps share: the experiment's grid, days, folders and splits, and datasets saved for the next step."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from frostline import clock
+from frostline.config import Experiment
+from frostline.errors import ConfigError, InputError
+from frostline.grid import Grid, named
+from frostline.runs import Run
+from frostline.split import Split, cell_roles, day_roles
+
+PRODUCTS = ("smap", "amsr2", "era5", "gldas", "dem", "elevation", "landcover", "landmask", "ismn", "uscrn", "stations")
+
+
+def grid_of(experiment: Experiment) -> Grid:
+    """The record's grid: a whole one, or the window around a point."""
+    whole = named(experiment.grid.name)
+    if experiment.grid.center is None or experiment.grid.shape is None:
+        return whole
+    return whole.around(*experiment.grid.center, experiment.grid.shape)
+
+
+def days_of(experiment: Experiment) -> np.ndarray:
+    """Local dates of the record, (time,) datetime64[ns]."""
+    days = clock.days(experiment.period.start, experiment.period.end)
+    if not len(days):
+        raise ConfigError("E-CONFIG", where="period", cause="it ends before it begins")
+    return days
+
+
+def root_of(experiment: Experiment, run: Run) -> Path:
+    """The data root, with ${RUN} as the run folder and other ${NAME} from the environment."""
+    text = experiment.inputs.root
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name == "RUN":
+            return str(run.folder)
+        if name not in os.environ:
+            raise InputError(
+                "E-INPUT-MISSING",
+                where=f"inputs.root = {text!r}",
+                cause=f"the environment variable {name} is not set",
+                remedy=f"set {name} to the folder that holds the files ({_wanted(experiment)})",
+            )
+        return os.environ[name]
+
+    return Path(re.sub(r"\$\{(\w+)\}", value, text)).expanduser()
+
+
+def folders(experiment: Experiment, run: Run) -> dict[str, Path]:
+    """Where each product that the experiment names lies; a missing place is one clear line."""
+    root = root_of(experiment, run)
+    found = {}
+    for product in PRODUCTS:
+        name = getattr(experiment.inputs, product)
+        if name is None:
+            continue
+        place = root / name
+        if not place.exists():
+            raise InputError(
+                "E-INPUT-MISSING",
+                where=place,
+                cause=f"inputs.{product} is not there",
+                remedy="check inputs.root" if experiment.twin is None else "run: frostline twin",
+            )
+        found[product] = place
+    return found
+
+
+def split_of(experiment: Experiment) -> Split | None:
+    """The declared split, or None when the experiment has none."""
+    table = experiment.split
+    if table is None:
+        return None
+    return Split(
+        train=table.train,
+        validation=table.validation,
+        heldout=table.heldout,
+        heldout_boxes=table.heldout_boxes,
+        validation_boxes=table.validation_boxes,
+        buffer_days=table.buffer_days,
+        buffer_cells=table.buffer_cells,
+    )
+
+
+def roles(experiment: Experiment) -> tuple[np.ndarray, np.ndarray]:
+    """Roles of days (time,) and of cells (y, x); without a split every day is held out and every cell trained."""
+    split = split_of(experiment)
+    grid, days = grid_of(experiment), days_of(experiment)
+    if split is None:
+        return np.full(len(days), "heldout"), np.full(grid.shape, "train")
+    return day_roles(split, days), cell_roles(split, grid)
+
+
+def save(path: Path, ds: xr.Dataset) -> None:
+    """A small dataset (sites) as netCDF under a temporary name, read back, then renamed."""
+    part = path.with_name(f"{path.name}.part-{os.getpid()}")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    ds.to_netcdf(part, engine="h5netcdf")
+    with xr.open_dataset(part, engine="h5netcdf") as back:
+        if dict(back.sizes) != dict(ds.sizes):
+            raise InputError("E-STORE", where=path, cause="what was written does not read back")
+    part.replace(path)
+
+
+def load(path: Path) -> xr.Dataset:
+    """A dataset that `save` wrote."""
+    return xr.load_dataset(path, engine="h5netcdf")
+
+
+def rival_name(inputs: tuple[str, ...]) -> str:
+    """What a rival net is called in scores: by its frequencies.
+
+    >>> rival_name(("tb_36v", "tb_36h")), rival_name(("tb_1v", "tb_18v", "tb_18h"))
+    ('unet_36', 'unet_1_18')
+    """
+    found = [re.fullmatch(r"tb_(\d+)[vh]", name) for name in inputs]
+    return "unet_" + "_".join(sorted({m[1] for m in found if m}, key=int))
+
+
+def _wanted(experiment: Experiment) -> str:
+    return ", ".join(p for p in PRODUCTS if getattr(experiment.inputs, p) is not None)

@@ -1,0 +1,83 @@
+"""Fields of other grids onto the record's: windows, weights, and the reanalysis as labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from frostline import labels, regrid
+from frostline.config import Experiment
+from frostline.grid import Grid
+from frostline.read.era5 import era5_grid, era5_times, load_era5
+
+HOURS_HELD = 64_000_000  # cells of hourly reanalysis regridded at once: 256 MB
+REGRID = {"bilinear": regrid.bilinear, "nearest": regrid.nearest}
+
+
+def around(source: Grid, target: Grid, margin: int = 3) -> Grid:
+    """The smallest window of a source grid that holds the target and `margin` cells more; whole if it wraps."""
+    row, col = source.position(*target.lonlat())
+    row, col = row[np.isfinite(row)], col[np.isfinite(col)]
+    if source.wraps and np.ptp(col) > source.shape[1] / 2:
+        cols = slice(0, source.shape[1])
+    else:
+        cols = slice(max(int(col.min()) - margin, 0), min(int(np.ceil(col.max())) + margin + 1, source.shape[1]))
+    rows = slice(max(int(row.min()) - margin, 0), min(int(np.ceil(row.max())) + margin + 1, source.shape[0]))
+    return source.window(rows, cols)
+
+
+def reanalysis_labels(
+    experiment: Experiment, inventory: Mapping[str, Any], grid: Grid, days: np.ndarray
+) -> Iterator[tuple[np.datetime64, int, np.ndarray, np.ndarray]] | None:
+    """Soil temperature and state at the overpasses' local hours, or None without a reanalysis."""
+    table = experiment.labels
+    product = next((p for p in ("era5", "gldas") if p in inventory), None)
+    if product is None:
+        return None
+    files = [Path(row[0]) for row in inventory[product]["files"]]
+    fields = (
+        era5_hours(files, grid, days, experiment.assemble.regrid)
+        if product == "era5"
+        else gldas_hours(files, grid, experiment.assemble.regrid)
+    )
+    return labels.solar_labels(fields, grid, dates=days, mode=table.time, threshold=table.threshold)
+
+
+def era5_hours(files: Sequence[Path], grid: Grid, days: np.ndarray, method: str) -> Iterator[xr.Dataset]:
+    """Hourly soil temperature on the grid, files in the order of their first hour, a few hours at a time."""
+    low, high = days[0] - np.timedelta64(1, "D"), days[-1] + np.timedelta64(2, "D")
+    dated = sorted((era5_times(p)[[0, -1]].tolist(), p) for p in files)
+    through: dict[Grid, Any] = {}
+    for (start, end), path in dated:
+        if end < int(low) or start > int(high):
+            continue
+        source = era5_grid(path)
+        if source not in through:
+            part = around(source, grid)
+            through[source] = (part, REGRID[method](part, grid))
+        part, weights = through[source]
+        times, values = load_era5(path, window=part, names=["soil_temperature"])
+        step = max(1, HOURS_HELD // (grid.shape[0] * grid.shape[1]))
+        for at in range(0, len(times), step):
+            field = regrid.apply(weights, values["soil_temperature"][at : at + step])
+            yield hours_dataset(field, times[at : at + step], grid)
+
+
+def gldas_hours(files: Sequence[Path], grid: Grid, method: str) -> Iterator[xr.Dataset]:
+    """Three-hourly soil temperature on the grid, one file at a time."""
+    from frostline.read.gldas import read_gldas
+
+    weights = None
+    for path in sorted(files):
+        ds = read_gldas(path)
+        weights = weights or REGRID[method](Grid.of(ds), grid)
+        yield hours_dataset(regrid.apply(weights, ds["soil_temperature"].values), ds["time"].values, grid)
+
+
+def hours_dataset(field: np.ndarray, times: np.ndarray, grid: Grid) -> xr.Dataset:
+    """UTC fields of soil temperature as `labels` wants them."""
+    return grid.write(xr.Dataset({"soil_temperature": (("time", "y", "x"), field)}, coords={"time": times}))

@@ -1,0 +1,174 @@
+"""The middle steps: a net learns from the stack, and a record is predicted into its store."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from frostline import store
+from frostline.config import Experiment, TrainTable
+from frostline.errors import ConfigError
+from frostline.grid import Grid, named
+from frostline.learn.checkpoint import load
+from frostline.runs import Run, read_json
+from frostline.schema import QUALITY
+from frostline.steps.common import days_of, grid_of, rival_name, roles
+from frostline.steps.fields import reanalysis_labels
+
+RECORD = ("frozen", "quality", "age")
+
+
+def nets(table: TrainTable) -> dict[str, tuple[str, ...]]:
+    """The nets of an experiment by record name: `unet`, and the rivals by their frequencies."""
+    named_nets: dict[str, tuple[str, ...]] = {"unet": tuple(table.inputs)}
+    for inputs in table.compare:
+        name = rival_name(inputs)
+        if name in named_nets:
+            raise ConfigError("E-CONFIG", where="train.compare", cause=f"two input sets are both called {name}")
+        named_nets[name] = tuple(inputs)
+    return named_nets
+
+
+def train(experiment: Experiment, run: Run) -> dict[str, Any]:
+    """Train the net and its rivals on the declared days and cells; one checkpoint folder each."""
+    from frostline.learn.train import train as learn
+
+    table = experiment.train
+    if table is None:
+        return {"skipped": "no [train] table"}
+    _threads(run)
+    stack = store.open_store(run.path("stack.zarr"))
+    day_role, cell_role = roles(experiment)
+    taught = cell_role == "train"
+    chosen = cell_role == "validation"
+    notes: dict[str, Any] = {}
+    for name, inputs in nets(table).items():
+        checkpoint = learn(
+            stack,
+            inputs=inputs,
+            statics=table.statics,
+            days={role: day_role == role for role in ("train", "validation")},
+            area=taught,
+            validation_area=chosen if chosen.any() else taught,
+            work_dir=run.path("work", name),
+            net=table.net,
+            net_options={"width": table.width, "depth": table.depth, "dropout": table.dropout, "head": table.head},
+            epochs=table.epochs,
+            batch=table.batch,
+            crop=min(table.crop, *taught.shape),
+            augment=table.augment,
+            learning_rate=table.learning_rate,
+            weight_decay=table.weight_decay,
+            lambda_reanalysis=table.lambda_reanalysis,
+            lambda_station=table.lambda_station,
+            lambda_lv=table.lambda_variation,
+            lv_on=table.variation_on,
+            select=table.select,
+            seed=table.seed,
+            progress=_teller(run, name),
+        )
+        checkpoint.save(run.path("checkpoints", name))
+        shutil.rmtree(run.path("work", name), ignore_errors=True)
+        best = max((r for r in checkpoint.history if r["mcc"] is not None), key=lambda r: float(r["mcc"] or 0))
+        notes[name] = {"epochs": len(checkpoint.history), "best_epoch": best["epoch"], "mcc": best["mcc"]}
+    return notes
+
+
+def predict(experiment: Experiment, run: Run) -> dict[str, Any]:
+    """The record of each net, or of the reanalysis, straight into its store; verified days are kept."""
+    if experiment.predict.method == "reanalysis":
+        return _reanalysis_records(experiment, run)
+    from frostline.learn.predict import predict as infer
+
+    assert experiment.train is not None
+    _threads(run)
+    stack = store.open_store(run.path("stack.zarr"))
+    notes = {}
+    for name in nets(experiment.train):
+        checkpoint = load(run.path("checkpoints", name))
+        attrs = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": list(checkpoint.channels)}
+        path = new_record(record_path(run, name), stack, grid_of(experiment), attrs)
+        passes = {int(code): i for i, code in enumerate(stack["overpass"].values)}
+        batch = max(1, min(32, store.chunk_days(grid_of(experiment))))
+        total = len(passes) * -(-stack.sizes["time"] // batch)
+        blocks = infer(checkpoint, stack, batch=batch, low_confidence=experiment.predict.low_confidence)
+        with store.writer(path) as write:
+            for part, code, frozen, quality, age in run.track(blocks, total=total, label=f"predicting {name}"):
+                write(part.start, {"frozen": frozen, "quality": quality, "age": age}, overpass=passes[int(code)])
+        notes[name] = int(store.verified(path).sum())
+    return notes
+
+
+def record_path(run: Run, name: str) -> Path:
+    """Where a record of the run lies: `record.zarr` is the net's own."""
+    return run.path("record.zarr" if name == "unet" else f"record_{name}.zarr")
+
+
+def new_record(path: Path, like: xr.Dataset, grid: Grid, attrs: Mapping[str, Any]) -> Path:
+    """An empty record store on the days and overpasses of another dataset."""
+    return store.create(
+        path,
+        grid=grid,
+        time=like["time"].values,
+        overpass=like["overpass"].values,
+        variables=RECORD,
+        attrs={"effective_resolution": "coarser than the posting: set by the largest footprint used", **attrs},
+    )
+
+
+def _reanalysis_records(experiment: Experiment, run: Run) -> dict[str, Any]:
+    """Reanalysis states as records: on the stack's grid, and on further whole grids from the same hours."""
+    stack = store.open_store(run.path("stack.zarr"))
+    land = stack["land"].values == 1
+    notes = {}
+    path = new_record(record_path(run, "reanalysis"), stack, grid_of(experiment), {"source": "reanalysis threshold"})
+    with store.writer(path) as write:
+        for t in range(stack.sizes["time"]):
+            for o in range(stack.sizes["overpass"]):
+                state = stack["label_reanalysis"][t, o].values
+                write(t, _known(np.where(land, state, np.nan), land), overpass=o)
+    notes["reanalysis"] = int(store.verified(path).sum())
+    inventory = read_json(run.path("inventory.json"))
+    for name in experiment.predict.more_grids:
+        from frostline.steps.places import statics
+
+        grid, days = named(name), days_of(experiment)
+        land = statics(experiment, inventory, grid)["land"] == 1
+        fields = reanalysis_labels(experiment, inventory, grid, days)
+        assert fields is not None
+        path = new_record(run.path(f"record_{name}.zarr"), stack, grid, {"source": "reanalysis threshold"})
+        at = {day: t for t, day in enumerate(days)}
+        with store.writer(path) as write:
+            for day, code, _, state in fields:
+                write(at[day], _known(np.where(land, state, np.nan), land), overpass=code)
+        notes[name] = int(store.verified(path).sum())
+    return notes
+
+
+def _known(frozen: np.ndarray, land: np.ndarray) -> dict[str, np.ndarray]:
+    """One day's record of a field (y, x), with the flags of what is unknown."""
+    unknown = np.isnan(frozen)
+    quality = np.where(~land, QUALITY["outside_domain"], np.where(unknown, QUALITY["input_missing"], 0))
+    age = np.where(unknown, 255, 0)
+    return {"frozen": frozen[None], "quality": quality[None].astype("uint16"), "age": age[None].astype("uint8")}
+
+
+def _threads(run: Run) -> None:
+    """Torch takes as many threads as the run was given."""
+    import torch
+
+    torch.set_num_threads(run.workers)
+
+
+def _teller(run: Run, name: str) -> Callable[[Mapping[str, Any]], None]:
+    def tell(row: Mapping[str, Any]) -> None:
+        score = "-" if row["mcc"] is None else f"{row['mcc']:.3f}"
+        speed = f"{row['samples_per_second']:.0f} samples/s"
+        run.say(f"  {name} epoch {row['epoch']}/{row['epochs']}: loss {row['loss']:.4f}, MCC {score}, {speed}")
+
+    return tell

@@ -1,0 +1,296 @@
+"""The steps for eyes: figures, the report, and files for others."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from frostline import charts, clock, figures, store, tally
+from frostline import export as exports
+from frostline.config import Experiment
+from frostline.grid import Grid
+from frostline.report import write_report
+from frostline.runs import Run, finished, provenance, read_json
+from frostline.steps.assumptions import ASSUMPTIONS
+from frostline.steps.common import days_of, grid_of, load, roles, root_of
+from frostline.steps.evidence import as_record, claims
+from frostline.steps.model import record_path
+
+Drawn = list[tuple[str, Any, str]]  # name, figure, caption
+BINS = np.linspace(0.0, 1.0, 11)
+SEASON_DAYS = ("01-15", "04-20", "07-15", "10-20")  # one day in each season, where none are asked for
+
+
+def draw(experiment: Experiment, run: Run) -> dict[str, Any]:
+    """Every figure as a PNG in `figures/`."""
+    folder = run.path("figures")
+    part = run.path("figures.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    drawn = all_figures(experiment, run)
+    for name, figure, _ in drawn:
+        figure.savefig(part / f"{name}.png", dpi=130)
+    shutil.rmtree(folder, ignore_errors=True)
+    part.replace(folder)
+    return {"figures": len(drawn)}
+
+
+def report(experiment: Experiment, run: Run) -> dict[str, Any]:
+    """The one HTML file: figures, scores with n and intervals, the experiment, what is stated and what assumed."""
+    drawn = all_figures(experiment, run)
+    scores = read_json(run.path("scores.json")) if run.path("scores.json").exists() else []
+    made = provenance()
+    tables = experiment.model_dump(by_alias=True, exclude_none=True) | {"made_with": made}
+    path = write_report(
+        run.path("report.html"),
+        title=experiment.title,
+        experiment=tables,
+        figures=[(figure, caption) for _, figure, caption in drawn],
+        scores=scores,
+        assumptions=ASSUMPTIONS,
+        summary=_summary(experiment, run),
+        warnings=_warnings(experiment, run),
+        twin=experiment.twin is not None,
+    )
+    return {"path": str(path), "bytes": path.stat().st_size}
+
+
+def export(experiment: Experiment, run: Run) -> dict[str, Any]:
+    """The record as yearly CF netCDF files, and chosen days as Cloud Optimized GeoTIFFs."""
+    table = experiment.export
+    folder = run.path("export")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    counts = {"netcdf": 0, "cog": 0}
+    for name, ds in _records(experiment, run).items():
+        if table.netcdf:
+            counts["netcdf"] += len(exports.to_netcdf(ds, folder, name=name, polarity=table.polarity))
+        for first, last in table.cog:
+            days = ds.sel(time=slice(first, last))
+            counts["cog"] += len(exports.to_cog(days, folder, name=name, polarity=table.polarity))
+    return counts
+
+
+def all_figures(experiment: Experiment, run: Run) -> Drawn:
+    """The figures that the run's results allow, in the order of the report."""
+    drawn = [_study_area(experiment, run), *_maps(experiment, run)]
+    if experiment.validate_ is not None:
+        drawn += _scores(experiment, run)
+    if experiment.train is not None:
+        drawn += _series(experiment, run)
+    if experiment.report.picture is not None:
+        drawn.append(_picture(experiment, run))
+    return drawn
+
+
+def _study_area(experiment: Experiment, run: Run) -> tuple[str, Any, str]:
+    stack, grid = store.open_store(run.path("stack.zarr")), grid_of(experiment)
+    cells = roles(experiment)[1]
+    places: dict[str, Any] = {}
+    if run.path("sites.nc").exists():
+        sites = load(run.path("sites.nc"))
+        for key, role in (("stations", "train"), ("heldout_stations", "heldout")):
+            at = sites["role"].values == role
+            places[key] = (sites["lon"].values[at], sites["lat"].values[at])
+    nothing = np.full(grid.shape, np.nan)
+    figure = figures.study_area(
+        grid,
+        elevation=stack["elevation"].values if "elevation" in stack else nothing,
+        land_cover=stack["land_cover"].values if "land_cover" in stack else nothing,
+        land=stack["land"].values == 1,
+        blocks=np.where(cells == "train", 0, np.where(cells == "heldout", 1, 2)),
+        note=_note(experiment),
+        **places,
+    )
+    return "study_area", figure, "The window: elevation and land cover, stations, and cells that never taught."
+
+
+def _maps(experiment: Experiment, run: Run) -> Drawn:
+    records = _records(experiment, run)
+    grid, note = grid_of(experiment), _note(experiment)
+    name, record = next(iter(records.items()))
+    days = _chosen_days(experiment)
+    land = store.open_store(run.path("stack.zarr"))["land"].values == 1
+    panels = [
+        figures.Panel(f"{day} {which.upper()}", record["frozen"].sel(time=day).values[code], grid, land)
+        for day, (code, which) in zip(days, ((0, "am"), (0, "am"), (1, "pm"), (1, "pm")), strict=False)
+    ]
+    drawn: Drawn = [
+        (f"probability_{name}", figures.probability_maps(panels, note=note), f"{name}: probability of frozen soil.")
+    ]
+    if run.path("truth.zarr").exists():
+        truth = store.open_store(run.path("truth.zarr"))["truth"]
+        known = [truth.sel(time=day).values[code] for day, code in zip(days, (0, 0, 1, 1), strict=False)]
+        caption = f"{name} against the twin's truth on the same days."
+        drawn.append((f"difference_{name}", figures.difference_maps(panels, known, note=note), caption))
+    return drawn
+
+
+def _scores(experiment: Experiment, run: Run) -> Drawn:
+    rows = read_json(run.path("scores.json"))
+    note = _note(experiment)
+    truth = "truth" if any(r["against"] == "truth" for r in rows) else "reanalysis"
+    areas = [a for a in ("area:trained", "area:heldout") if any(r["stratum"] == a for r in rows)] or ["all"]
+    drawn: Drawn = [
+        (
+            "scores",
+            charts.score_points(rows, against=truth, strata=areas, note=note),
+            "Accuracy in the held-out years, with 95 % intervals and n.",
+        )
+    ]
+    if not run.path("truth.zarr").exists() or experiment.train is None:
+        return drawn
+    unet = store.open_store(record_path(run, "unet"), chunks={})["frozen"]
+    known = as_record(store.open_store(run.path("truth.zarr"), chunks={})["truth"], grid_of(experiment))["frozen"]
+    held = roles(experiment)[0] == "heldout"
+    unet, known = unet.isel(time=held), known.isel(time=held)
+    everywhere = {"all": np.ones(unet.shape[2:], bool)}
+    seasons = charts.confusion_by_season(tally.tally(unet, known, strata=everywhere), note=note)
+    drawn.append(("confusion", seasons, "Right and wrong cell-days of the held-out year by season and overpass."))
+    curve = _reliability(unet, known)
+    drawn.append(("reliability", charts.reliability({"unet": curve}, note=note), "Said and seen, with counts."))
+    return drawn
+
+
+def _reliability(claim: xr.DataArray, truth: xr.DataArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean probability, share frozen and n of ten bins, summed a month at a time."""
+    said, was, n = (np.zeros(len(BINS) - 1) for _ in range(3))
+    for start in range(0, claim.sizes["time"], 32):
+        part = {"time": slice(start, start + 32)}
+        p, t = claim.isel(part).values.ravel(), truth.isel(part).values.ravel()
+        ok = np.isfinite(p) & np.isfinite(t)
+        at = np.clip(np.digitize(p[ok], BINS) - 1, 0, len(n) - 1)
+        n += np.bincount(at, minlength=len(n))
+        said += np.bincount(at, p[ok], len(n))
+        was += np.bincount(at, t[ok], len(n))
+    some = np.where(n > 0, n, np.nan)
+    return said / some, was / some, n
+
+
+def _series(experiment: Experiment, run: Run) -> Drawn:
+    """Share of frozen land through the held-out days, and one station that never taught."""
+    note, drawn = _note(experiment), []
+    held = roles(experiment)[0] == "heldout"
+    time = days_of(experiment)[held]
+    if not len(time):
+        return []
+    records = claims(experiment, run)
+    main: tuple[str, ...] = ("unet", "reanalysis", "climatology")
+    shown = {k: records[k] for k in main if k in records}
+    if run.path("truth.zarr").exists():
+        known = store.open_store(run.path("truth.zarr"), chunks={})["truth"]
+        shown["truth"] = as_record(known, grid_of(experiment))
+    shares = {k: _frozen_share(ds["frozen"].isel(overpass=0, time=held)) for k, ds in shown.items()}
+    chart = charts.frozen_share(time, shares, title="Frozen land, morning overpass", note=note)
+    drawn.append(("frozen_share", chart, "Frozen share of the land through the held-out period."))
+    if run.path("sites.nc").exists():
+        sites = load(run.path("sites.nc"))
+        counts = np.isfinite(sites["frozen"].sel(time=time, overpass=0).values).sum(0)
+        counts[sites["role"].values != "heldout"] = -1
+        best = int(np.argmax(counts))
+        if counts[best] > 0:
+            drawn.append(_station(experiment, run, sites, best, time, note))
+    return drawn
+
+
+def _frozen_share(frozen: xr.DataArray) -> np.ndarray:
+    state = (frozen > 0.5).where(frozen.notnull())
+    return state.mean(["y", "x"]).values
+
+
+def _station(
+    experiment: Experiment, run: Run, sites: xr.Dataset, site: int, time: np.ndarray, note: str
+) -> tuple[str, Any, str]:
+    one = sites.isel(site=site).sel(time=time, overpass=0)
+    row, col = (int(v) for v in grid_of(experiment).locate(one["lon"].item(), one["lat"].item()))
+    cell = {"y": row, "x": col, "overpass": 0}
+    unet = store.open_store(record_path(run, "unet"))["frozen"].isel(cell).sel(time=time)
+    truth = None
+    if run.path("truth.zarr").exists():
+        truth = store.open_store(run.path("truth.zarr"))["truth"].isel(cell).sel(time=time).values
+    figure = charts.station_series(
+        time,
+        unet.values,
+        soil_temperature=one["soil_temperature"].values,
+        station_frozen=one["frozen"].values,
+        truth=truth,
+        name=str(one["site"].item()),
+        note=note,
+    )
+    return "station", figure, "A station that never taught: its thermometer, and the record in its cell (morning)."
+
+
+def _picture(experiment: Experiment, run: Run) -> tuple[str, Any, str]:
+    """The record on M36 beside an undated SMAP freeze/thaw map: to look at, never to score."""
+    from frostline.read.smap_map import read_smap_map
+
+    smap = read_smap_map(root_of(experiment, run) / str(experiment.report.picture))
+    beside = {name: ds for name, ds in _records(experiment, run).items() if Grid.of(ds) == Grid.of(smap)}
+    day = _chosen_days(experiment)[0]
+    panels = [
+        figures.Panel(f"{name} {day} AM", ds["frozen"].sel(time=day).values[0], Grid.of(ds))
+        for name, ds in beside.items()
+    ]
+    panels.append(figures.Panel("SMAP, one undated overpass in boreal spring", smap["frozen"].values, Grid.of(smap)))
+    figure = figures.probability_maps(panels, contour=False, label="frozen (1) or thawed (0)")
+    return "smap_beside", figure, "Another product, another season: shown side by side, not compared by any score."
+
+
+def _records(experiment: Experiment, run: Run) -> dict[str, xr.Dataset]:
+    """Records that are this run's own product, the main one first."""
+    if experiment.train is not None:
+        return {"unet": store.open_store(record_path(run, "unet"))}
+    names = ["reanalysis", *experiment.predict.more_grids]
+    return {name: store.open_store(record_path(run, name)) for name in names}
+
+
+def _chosen_days(experiment: Experiment) -> list[str]:
+    """The four days of the maps: as asked for, or one in each season of the held-out period."""
+    if experiment.report.days is not None:
+        return list(experiment.report.days)
+    days = days_of(experiment)
+    held = days[roles(experiment)[0] == "heldout"]
+    held = held if len(held) else days
+    ends = np.array([np.datetime64(f"{y}-{d}") for y in np.unique(clock.year(held)) for d in SEASON_DAYS])
+    inside = [str(d) for d in ends if held[0] <= d <= held[-1]]
+    spread = held[np.linspace(0, len(held) - 1, 4).round().astype(int)].astype("datetime64[D]").astype(str).tolist()
+    return inside[:4] if len(inside) >= 4 else list(dict.fromkeys(spread))
+
+
+def _note(experiment: Experiment) -> str:
+    return "twin Earth" if experiment.twin is not None else ""
+
+
+def _summary(experiment: Experiment, run: Run) -> str:
+    days, grid = days_of(experiment), grid_of(experiment)
+    lat = grid.lonlat()[1]
+    text = (
+        f"{grid.shape[0]} x {grid.shape[1]} cells of {experiment.grid.name}, {np.nanmin(lat):.1f} to "
+        f"{np.nanmax(lat):.1f} degrees north; {str(days[0])[:10]} to {str(days[-1])[:10]}, morning and evening."
+    )
+    if experiment.twin is not None:
+        text += (
+            "\n\nEverything here was made on the twin Earth: a synthetic world on a true coast, whose true state is "
+            "known. The files it was made from are in the agencies' own layouts; no number says anything about "
+            "real satellites."
+        )
+    return text
+
+
+def _warnings(experiment: Experiment, run: Run) -> list[str]:
+    """What a reader must know before believing: broken inputs, days without files, what was skipped."""
+    out = []
+    inventory = read_json(run.path("inventory.json"))
+    for product, entry in inventory.items():
+        if entry["bad"]:
+            out.append(f"{product}: {len(entry['bad'])} broken files were left out")
+        if entry["missing_days"]:
+            out.append(f"{product}: {len(entry['missing_days'])} days without any file")
+    if experiment.validate_ is None:
+        out.append("No scores: this record has no independent truth of its own days.")
+    if finished(run, "validate") is None and experiment.validate_ is not None:
+        out.append("The scores are of an earlier run.")
+    return out

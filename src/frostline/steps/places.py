@@ -1,0 +1,110 @@
+"""What stays in place: static fields on the record's grid, and the stations with their roles."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from frostline import labels, regrid
+from frostline.config import Experiment
+from frostline.grid import Grid
+from frostline.read.gldas import read_gldas_static
+from frostline.read.insitu_ismn import read_ismn
+from frostline.read.insitu_table import read_table
+from frostline.read.insitu_uscrn import read_uscrn
+from frostline.read.statics import load_elevation, load_land_cover, static_grid
+from frostline.runs import Run
+from frostline.steps.common import roles
+
+FOREST = (1, 2, 3, 4, 5)  # IGBP: evergreen, deciduous and mixed forests (formats.md 7)
+STATIONS: dict[str, Callable[..., Any]] = {
+    "ismn": read_ismn,
+    "uscrn": read_uscrn,
+    "stations": read_table,
+}  # each gives series and problems
+MARGIN_DEGREES = 1.0
+
+
+def statics(experiment: Experiment, inventory: Mapping[str, Any], grid: Grid) -> dict[str, np.ndarray]:
+    """Static fields (y, x): `elevation`, `land_cover`, and `land`, the soil that the record describes.
+
+    Land is what the land cover (majority of a cell) does not call water or ice, or the reanalysis' own mask;
+    on a polar square only the northern hemisphere. Without either, every cell is land.
+    """
+    out: dict[str, np.ndarray] = {}
+    land = np.ones(grid.shape, bool)
+    if grid.crs == "EPSG:6931":
+        land &= grid.north
+    if "dem" in inventory:
+        source, field = _raster(inventory, "dem", grid)
+        out["elevation"] = regrid.area_mean(field, source, grid)[0]
+    elif "elevation" in inventory:
+        out["elevation"] = _gldas(inventory, "elevation", grid, regrid.bilinear)
+    if "landcover" in inventory:
+        source, codes = _raster(inventory, "landcover", grid)
+        cover = regrid.majority(codes, source, grid)
+        out["land_cover"] = cover
+        land &= np.isfinite(cover) & ~np.isin(cover, experiment.assemble.not_soil)
+    elif "landmask" in inventory:
+        land &= _gldas(inventory, "landmask", grid, regrid.nearest) == 1
+    if "elevation" in out:  # a DEM knows no height at sea: the net reads sea level there
+        out["elevation"] = np.where(np.isfinite(out["elevation"]), out["elevation"], 0.0)
+    return out | {"land": land.astype(np.float32)}
+
+
+def station_sites(
+    experiment: Experiment, inventory: Mapping[str, Any], grid: Grid, days: np.ndarray, run: Run
+) -> xr.Dataset | None:
+    """All stations on the grid sampled at the overpasses, each with a `role`; None where no archive is named.
+
+    Stations of a cell share their role, drawn from the cell's place, so it does not change when stations come or
+    go; those in the held-out area never teach.
+    """
+    series = []
+    for product, read in STATIONS.items():
+        if product not in inventory:
+            continue
+        found, problems = read(Path(inventory[product]["place"]))
+        series += [s for s in found if not s.depth > experiment.labels.max_depth]
+        for problem in problems:
+            run.say(f"  {problem}")
+    if not series:
+        return None
+    sites = labels.station_labels(series, grid, dates=days, threshold=experiment.labels.threshold)
+    rows, cols = grid.locate(sites["lon"].values, sites["lat"].values)
+    cell_role = roles(experiment)[1][rows, cols]
+    share = experiment.split.heldout_stations if experiment.split is not None else 1.0
+    drawn = np.array([_draw(r, c) for r, c in zip(rows, cols, strict=True)]) < share
+    role = np.where((cell_role == "train") & ~drawn, "train", np.where(cell_role == "", "buffer", "heldout"))
+    return sites.assign_coords(role=("site", role))
+
+
+def _draw(row: int, col: int) -> float:
+    """A number in 0..1 that belongs to a cell and to nothing else."""
+    return int(hashlib.sha256(f"{row},{col}".encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
+
+
+def _raster(inventory: Mapping[str, Any], product: str, grid: Grid) -> tuple[Grid, np.ndarray]:
+    """A static GeoTIFF product around the grid: its window and its values."""
+    paths = [Path(row[0]) for row in inventory[product]["files"]]
+    lon, lat = grid.lonlat()
+    lat, lon = lat[np.isfinite(lat)], lon[np.isfinite(lon)]
+    south, north = max(lat.min() - MARGIN_DEGREES, -90.0), min(lat.max() + MARGIN_DEGREES, 90.0)
+    whole = static_grid(paths)
+    turned = np.mod(lon - whole.left, 360.0) + whole.left
+    region = (turned.min() - MARGIN_DEGREES, turned.max() + MARGIN_DEGREES, south, north)
+    window = static_grid(paths, region=region)
+    load = load_elevation if product == "dem" else load_land_cover
+    return window, load(paths, window=window)
+
+
+def _gldas(inventory: Mapping[str, Any], product: str, grid: Grid, method: Any) -> np.ndarray:
+    """A GLDAS static file on the grid."""
+    ds = read_gldas_static(Path(inventory[product]["files"][0][0]))
+    name = "elevation" if product == "elevation" else "land"
+    return regrid.apply(method(Grid.of(ds), grid), ds[name].values)

@@ -1,0 +1,23 @@
+"""Shared fixtures: where the real files lie."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], Path]:
+    """`real_data("folder/file")` -> Path under FROSTLINE_DATA (default ../shared/data), or a skip."""
+    root = Path(os.environ.get("FROSTLINE_DATA", REPOSITORY.parent / "shared" / "data"))
+
+    def find(name: str) -> Path:
+        path = root / name
+        if not path.exists():
+            pytest.skip(f"real file {path} is absent; set FROSTLINE_DATA to the folder that holds {name!r}")
+        return path
+
+    return find
