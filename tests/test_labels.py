@@ -1,6 +1,6 @@
 """Local solar sampling against a diurnal wave and against fields that tell the time, stations and their cells."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from frostline import schema
 from frostline.clock import solar_to_utc
 from frostline.errors import ConfigError, InputError
-from frostline.grid import named, regular
+from frostline.grid import Grid, named, regular
 from frostline.labels import solar_labels, state, station_labels, to_cells
 
 GRID = regular(1.0, left=-179.5, top=0.5, shape=(1, 360))  # centres at -179 .. 180 E, on the equator
@@ -43,12 +43,8 @@ def sampled(hours, dates, **options):
 
 
 # UTC = local - lon/15: 6 - 6 = 0 h; 6 - 8 = -2 h; 6 - 11.9333 = -5.9333 h; 6 + 11.9333 = 17.9333 h
-BY_HAND = {(90, 0): 0.0, (120, 0): -2.0, (179, 0): -5 - 56 / 60, (-179, 0): 17 + 56 / 60} | {
-    (90, 1): 12.0,
-    (120, 1): 10.0,
-    (179, 1): 6 + 4 / 60,
-    (-179, 1): 29 + 56 / 60,
-}
+BY_HAND = {(90, 0): 0.0, (120, 0): -2.0, (179, 0): -5 - 56 / 60, (-179, 0): 17 + 56 / 60}
+BY_HAND |= {(lon, 1): hour + 12.0 for (lon, _), hour in BY_HAND.items()}
 
 
 @pytest.mark.parametrize("step", [1, 3])
@@ -59,6 +55,14 @@ def test_instants_by_hand_across_the_date_line_and_the_years_end(step, date, mid
         assert got[date, code][column(lon)] == pytest.approx(midnight + hour, abs=1e-4), (lon, code)
     # the date line itself is west: the last place to see this date's morning
     assert got[date, 0][column(-180)] == pytest.approx(midnight + 18)
+
+
+def test_the_date_line_is_west_on_projected_grids_too():
+    grid = Grid("odd", "EPSG:6931", -1.5e5, 1.5e5, 1e5, (3, 3))  # its middle column runs along 180 and 0 E
+    assert abs(grid.lonlat()[0][0, 1]) == 180
+    fields = clockwork(hourly("2016-12-30", "2017-01-04"), grid)
+    (_, _, kelvin, _), *_ = solar_labels(fields, grid, dates=["2017-01-01"])
+    assert kelvin[0, 1] - 272 == pytest.approx(18.0) and kelvin[2, 1] - 272 == pytest.approx(6.0)
 
 
 def test_utc_mode_takes_one_instant_for_all():
@@ -195,7 +199,7 @@ class Reading:
     network: str = "test"
     elevation: float = 100.0
     depth: float = 0.05
-    extra: dict = field(default_factory=dict)
+    daily: bool = False
 
 
 def telling(site, lon, lat, times):
@@ -252,15 +256,17 @@ def test_station_gaps_repeats_and_missing_values():
 
 
 def test_daily_series_stand_at_the_daily_overpass():
-    day = Reading("d", 100.0, 40.0, DATES + np.timedelta64(7, "h"), np.array([272.0, 274.0]))
+    day = Reading("d", 100.0, 40.0, DATES, np.array([272.0, 274.0]), daily=True)
     hour = telling("h", 100.0, 40.0, hourly("2016-12-30", "2017-01-03"))
-    lone = Reading("l", 100.0, 40.0, DATES[:1], np.array([272.0]))
+    lone = Reading("l", 90.0, 40.0, DATES[:1], np.array([272.0]))  # 06 h there on the 31st, exactly
     ds = station_labels([day, hour, lone], WORLD, dates=DATES)
     assert ds["overpass"].values.tolist() == [0, 1, 2]
     np.testing.assert_array_equal(ds["frozen"].sel(overpass=2)[:, 0], [1, 0])
     assert np.isnan(ds["frozen"].sel(overpass=[0, 1])[:, :, 0]).all()
     assert np.isfinite(ds["frozen"].sel(overpass=[0, 1])[:, :, 1]).all()
     assert np.isnan(ds["frozen"].sel(overpass=2)[:, 1:]).all()
+    np.testing.assert_array_equal(ds["frozen"][..., 2], [[1, np.nan, np.nan], [np.nan] * 3])
+    assert station_labels([hour], WORLD, dates=DATES)["overpass"].values.tolist() == [0, 1]
 
 
 def test_stations_outside_are_counted_and_none_is_fine():
@@ -275,10 +281,11 @@ def test_stations_outside_are_counted_and_none_is_fine():
 def test_cells_average_temperature_and_then_decide():
     grid = named("N09").around(100.0, 60.0, (20, 20))
     lon, lat = grid.lonlat()
-    times = DATES + np.timedelta64(1, "h")
     # 270 and 280 K in one cell are 275 K: thawed, though one of two is frozen; the third has nothing to say
     places = [(3, 4, 270.0), (3, 4, 280.0), (3, 4, np.nan), (7, 9, 272.0)]
-    series = [Reading(str(k), lon[r, c], lat[r, c], times, np.full(2, t)) for k, (r, c, t) in enumerate(places)]
+    series = [
+        Reading(str(k), lon[r, c], lat[r, c], DATES, np.full(2, t), daily=True) for k, (r, c, t) in enumerate(places)
+    ]
     sites = station_labels(series, grid, dates=DATES)
     cells = to_cells(sites, grid)
     assert cells["label_station"].dims == ("time", "overpass", "y", "x")

@@ -74,9 +74,11 @@ def _grid(stack):
 def test_low_confidence():
     stack = small_stack(3, 12, gaps=0.0)
     checkpoint = untrained(stack)
-    p, q, _ = together(stack, predict(checkpoint, stack, device="cpu", low_confidence=0.02))
+    p, *_ = together(stack, predict(checkpoint, stack, device="cpu"))
+    width = float(np.nanmedian(np.abs(p - 0.5)))
+    p, q, _ = together(stack, predict(checkpoint, stack, device="cpu", low_confidence=width))
     known = np.isfinite(p)
-    near = np.abs(p[known] - 0.5) < 0.02
+    near = np.abs(p[known] - 0.5) < width
     assert 0 < near.sum() < near.size
     np.testing.assert_array_equal(q[known] & QUALITY["low_confidence"] > 0, near)
 
@@ -131,20 +133,20 @@ def test_order_of_the_stack_does_not_matter():
 
 def test_memory_does_not_grow_with_the_record(tmp_path):
     peaks = []
-    for days in (20, 60):
-        stack = small_stack(days, 24)
+    for days in (12, 36):
+        stack = small_stack(days, 64)
         checkpoint = untrained(stack)
         path = tmp_path / f"{days}.zarr"
         stack.drop_encoding().to_zarr(path, zarr_format=3, consolidated=False, encoding=_daily(stack))
         del stack
         with xr.open_zarr(path, chunks=None, consolidated=False, decode_coords="all") as lazy:
-            next(predict(checkpoint, lazy, batch=4, device="cpu"))  # first use of everything
+            next(predict(checkpoint, lazy, batch=2, device="cpu"))  # first use of everything
             tracemalloc.start()
-            for _ in predict(checkpoint, lazy, batch=4, device="cpu"):
+            for _ in predict(checkpoint, lazy, batch=2, device="cpu"):
                 pass
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-    assert peaks[1] < 1.05 * peaks[0]
+    assert peaks[1] < 1.03 * peaks[0]
 
 
 def _daily(stack):

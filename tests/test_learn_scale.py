@@ -13,7 +13,8 @@ FIELD = ("time", "overpass", "y", "x")
 
 
 def dataset(values):
-    return xr.Dataset({"tb_1v": (FIELD, values)})
+    time = np.datetime64("2016-02-28", "ns") + np.arange(len(values)) * np.timedelta64(1, "D")
+    return xr.Dataset({"tb_1v": (FIELD, values)}, coords={"time": time})
 
 
 def test_by_hand_on_training_days_and_area_only():
@@ -55,7 +56,7 @@ def test_static_variable():
     [
         (np.full((2, 1, 1, 1), 250.0), "tb_1v", "E-INPUT-CORRUPT"),
         (np.full((2, 1, 1, 1), np.nan), "tb_1v", "E-INPUT-MISSING"),
-        (np.array([250.0, np.inf]).reshape(2, 1, 1, 1), "tb_1v", "E-INPUT-CORRUPT"),
+        (np.array([250.0, np.inf]).reshape(2, 1, 1, 1), "tb_1v", "E-TRAIN-NAN"),
         (np.ones((2, 1, 1, 1)), "tb_1h", "E-INPUT-MISSING"),
     ],
 )
@@ -75,3 +76,9 @@ def test_missing_name_is_an_error():
 def test_no_spread(spread):
     with pytest.raises(InputError):
         Scaler({"tb_1v": 250.0}, {"tb_1v": spread})
+
+
+def test_infinity_is_named_with_its_date():
+    values = np.array([250.0, 251.0, -np.inf]).reshape(3, 1, 1, 1)
+    with pytest.raises(InputError, match="tb_1v on 2016-03-01"):
+        fit(dataset(values), ["tb_1v"], days=np.array([True, False, True]), area=np.ones((1, 1), bool))

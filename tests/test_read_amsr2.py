@@ -62,7 +62,9 @@ def test_ascending_is_the_afternoon_and_h_is_the_fine_grid(tmp_path):
     path = tmp_path / name
     with h5py.File(path, "w") as f:  # only the window's chunks are allocated, as the full-size twin files
         for letter in "VH":
-            d = f.create_dataset(f"Brightness Temperature ({letter})", (1800, 3600), "u2", chunks=(72, 72), fillvalue=65535)
+            d = f.create_dataset(
+                f"Brightness Temperature ({letter})", (1800, 3600), "u2", chunks=(72, 72), fillvalue=65535
+            )
             d[350:360, 600:610] = 25000
             d.attrs["SCALE FACTOR"] = 0.01
     window = GRIDS["H"].window(slice(345, 365), slice(595, 615))
@@ -89,7 +91,7 @@ def test_the_origin_shows_in_land_and_sea(tmp_path, globe):
     v, h = globe
     assert check_origin(write(tmp_path / NAME, v, h)) == "ok"
     turned = np.roll(h, 720, axis=1)  # a file that begins at 180 W
-    with pytest.raises(InputError, match="E-INPUT-GRID .*column 0 is not 0 E"):
+    with pytest.raises(InputError, match=r"E-INPUT-GRID .*column 0 is not 0 E"):
         check_origin(write(tmp_path / NAME, v, turned))
 
 

@@ -115,7 +115,7 @@ def test_a_window_reads_only_its_cells(tmp_path, packed):
     assert Grid.of(ds) == window
     np.testing.assert_array_equal(ds.tb_1v.values[0, 0], got)
     for other in (named("N09").window(slice(0, 9), slice(0, 9)), named("M36").window(slice(0, 9), slice(0, 9))):
-        with pytest.raises(InputError, match="E-INPUT-GRID .*no part"):
+        with pytest.raises(InputError, match=r"E-INPUT-GRID .*no part"):
             read_cetb(path, window=other)
     with pytest.raises(InputError, match="E-INPUT-GRID"):  # half a cell off
         load_cetb(path, window=Grid("w", "EPSG:6931", -9e6 + 18000, 9e6, 36000.0, (5, 5)))

@@ -17,7 +17,9 @@ from frostline.read.era5 import era5_grid, era5_times, hourly, load_era5, read_e
 START = np.datetime64("2020-01-01")
 
 
-def new(path: Path, data: dict[str, np.ndarray], *, lat: np.ndarray, lon: np.ndarray, first: str = "2020-01-01T00") -> Path:
+def new(
+    path: Path, data: dict[str, np.ndarray], *, lat: np.ndarray, lon: np.ndarray, first: str = "2020-01-01T00"
+) -> Path:
     """The layout since September 2024: valid_time, float32, NaN, expver by hour."""
     hours = len(next(iter(data.values())))
     with h5py.File(path, "w") as f:
@@ -137,7 +139,7 @@ def test_zip_named_nc(tmp_path, kelvin):  # quality.md 6.3 case 5
         read_era5(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(a, "../instant.nc")
-    with pytest.raises(InputError, match="E-INPUT-ZIP .*refused"):
+    with pytest.raises(InputError, match=r"E-INPUT-ZIP .*refused"):
         read_era5(path)
 
 

@@ -33,9 +33,10 @@ def test_freezing_curve_by_hand():
 def test_enthalpy_by_hand():
     m = soil.moisten(ground([0.02], freezing_point=-0.2, residual=0.05), np.full((1, 1), 0.30))
     h, capacity, liquid = soil.enthalpy(m, np.array([[2.0]]))
+    assert liquid == pytest.approx(0.30)
     c = 2.0e6 * 0.6 + 4.18e6 * 0.30  # solids and water
     assert h == pytest.approx(c * 2.0 + 3.34e8 * 0.30) and capacity == pytest.approx(c)
-    h, capacity, liquid = soil.enthalpy(m, np.array([[-1.2]]))
+    h, capacity, _ = soil.enthalpy(m, np.array([[-1.2]]))
     c = 1.2e6 + 1.93e6 * (0.30 - 0.0838338) + 4.18e6 * 0.0838338
     assert h == pytest.approx(c * -1.2 + 3.34e8 * 0.0838338, rel=1e-6)
     assert capacity == pytest.approx(c + 3.34e8 * 2.0 * 0.0338338, rel=1e-6)

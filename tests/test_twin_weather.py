@@ -78,7 +78,7 @@ def test_spread_memory_and_rain():
     rain = np.stack([d.precipitation for d in days])
     assert rain.min() == 0 and 0.1 < (rain > 0).mean() < 0.4 and 0.8 < rain.mean() < 2.5
     cloud = np.stack([d.cloud for d in days])
-    assert 0 < cloud.min() and cloud.max() < 1
+    assert cloud.min() > 0 and cloud.max() < 1
     assert cloud[rain > 0].mean() > cloud[rain == 0].mean() + 0.2
 
 

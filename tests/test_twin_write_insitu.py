@@ -36,8 +36,16 @@ def test_ismn_by_hand(tmp_path):
         "TWIN/A/TWIN_TWIN_A_ts_0.050000_0.050000_Twin-Thermistor_5_20160101_20160101.stm"
     )
     header, *data = lines_of(path.read_bytes())
-    assert header.split() == ["TWIN", "TWIN", "A", "62.25000", "125.50000", "321.00", "0.05", "0.05"] + [
-        "Twin-Thermistor_5"
+    assert header.split() == [
+        "TWIN",
+        "TWIN",
+        "A",
+        "62.25000",
+        "125.50000",
+        "321.00",
+        "0.05",
+        "0.05",
+        "Twin-Thermistor_5",
     ]
     assert len(data) == 2  # no line where there is no value
     first, second = (line.split() for line in data)

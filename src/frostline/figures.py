@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
 from frostline.grid import Grid
-from frostline.maps import FONT, INK, PROBABILITY, SEA, locator, map_field, sheet, unknown_patch
+from frostline.maps import FONT, FROZEN, INK, PROBABILITY, SEA, THAWED, locator, map_field, sheet, unknown_patch
 
 # IGBP classes (MCD12Q1 LC_Type1: 1-17) drawn as groups that can be told apart: name, codes, colour.
 COVER = (
@@ -30,6 +30,7 @@ COVER = (
 TERRAIN = LinearSegmentedColormap.from_list(
     "terrain", ["#d9e4c8", "#efe6c0", "#d3b583", "#a97f55", "#7d5a44", "#f6f3f0"]
 )
+PLAIN = "#d9e4c8"  # land of no known height
 # Right in pale tints, wrong in full ones: the eye goes to the errors.
 OUTCOMES = (
     ("right, frozen", "#c9dcef"),
@@ -52,8 +53,8 @@ class Panel:
 def study_area(
     grid: Grid,
     *,
-    elevation: NDArray,
-    land_cover: NDArray,
+    elevation: NDArray | None,
+    land_cover: NDArray | None,
     land: NDArray[np.bool_],
     blocks: NDArray,
     stations: tuple[ArrayLike, ArrayLike] | None = None,
@@ -62,33 +63,33 @@ def study_area(
 ) -> Figure:
     """Elevation (m) and land cover (IGBP codes), with stations, held-out blocks and where on Earth it is.
 
-    All fields are (y, x). `blocks` holds 0 = training area, 1 = held out, 2 = buffer (never used).
-    `stations` and `heldout_stations` are (lon, lat) in degrees.
+    All fields are (y, x). Without elevation the land is plain; without land cover there is one map only.
+    `blocks` holds 0 = training area, 1 = held out, 2 = buffer (never used). `stations` and `heldout_stations`
+    are (lon, lat) in degrees.
     """
     fig = sheet(4.7, note=note)
+    two = land_cover is not None
     axes = fig.subplot_mosaic(
-        [["height", "cover", "where"], ["height", "cover", "legend"], ["bar", "none", "legend"]],
-        width_ratios=[1, 1, 0.5], height_ratios=[1, 1.35, 0.1],
+        [["height", "cover", "where"], ["height", "cover", "legend"], ["bar", "none", "legend"]]
+        if two else [["height", "where"], ["height", "legend"], ["bar", "legend"]],
+        width_ratios=[1, 1, 0.5] if two else [2, 0.8], height_ratios=[1, 1.35, 0.1] if two else [1, 1.35, 0.06],
     )  # fmt: skip
-    axes["none"].axis("off")
-    high = max(float(np.nanmax(np.where(land, elevation, np.nan), initial=1.0)), 1.0)
-    heights = np.where(land, elevation, np.nan)
-    image = map_field(axes["height"], heights, grid, cmap=TERRAIN, norm=Normalize(0, high), land=land,
-                      title="Elevation and stations")  # fmt: skip
-    bar = fig.colorbar(image, cax=axes["bar"], orientation="horizontal")
-    bar.set_label("m above sea level", fontsize=FONT - 1)
-    bar.ax.tick_params(labelsize=FONT - 1.5)
-    codes = np.full(18, np.nan)
-    for number, (_, members, _) in enumerate(COVER):
-        codes[list(members)] = number
-    known = np.isfinite(land_cover) & (land_cover >= 1) & (land_cover <= 17)
-    groups = np.where(known, codes[np.where(known, land_cover, 0).astype(int)], np.nan)
-    colours = ListedColormap([colour for *_, colour in COVER])
-    norm = BoundaryNorm(np.arange(len(COVER) + 1) - 0.5, len(COVER))
-    map_field(axes["cover"], groups, grid, cmap=colours, norm=norm, land=land, title="Land cover and split")
-    for name in ("height", "cover"):
-        _outline(axes[name], blocks, grid)
+    placed = [p for p in (stations, heldout_stations) if p is not None and np.size(p[0])]
     handles: list[Patch | Line2D] = []
+    colours: Colormap = ListedColormap([PLAIN])
+    title = "Land"
+    if elevation is not None:
+        colours, title = TERRAIN, "Elevation and stations" if placed else "Elevation"
+    heights = np.where(land, 0.0 if elevation is None else elevation, np.nan)
+    norm = Normalize(0, max(float(np.nanmax(heights, initial=1.0)), 1.0))
+    image = map_field(axes["height"], heights, grid, cmap=colours, norm=norm, land=land, title=title)
+    if elevation is None:
+        axes["bar"].axis("off")
+        handles.append(Patch(facecolor=PLAIN, edgecolor=INK, lw=0.4, label="land"))
+    else:
+        bar = fig.colorbar(image, cax=axes["bar"], orientation="horizontal")
+        bar.set_label("m above sea level", fontsize=FONT - 1)
+        bar.ax.tick_params(labelsize=FONT - 1.5)
     for points, face, label in (
         (stations, INK, "station, training"),
         (heldout_stations, "white", "station, held out"),
@@ -99,12 +100,20 @@ def study_area(
             marks = {"marker": "^", "markersize": 6.5, "markerfacecolor": face, "markeredgecolor": INK}
             (line,) = axes["height"].plot(x, y, linestyle="none", zorder=7, label=label, **marks)  # type: ignore[arg-type]
             handles.append(line)
-    handles += [
-        Patch(facecolor="none", edgecolor="#b3001b", hatch="\\\\\\", linewidth=1.4, label="held out"),
-        Patch(facecolor="none", edgecolor="#6d6d6d", hatch="...", linewidth=0.8, label="buffer, unused"),
-    ]
-    present = np.unique(groups[np.isfinite(groups) & land])
-    handles += [Patch(facecolor=COVER[int(i)][2], edgecolor=INK, lw=0.4, label=COVER[int(i)][0]) for i in present]
+    if (blocks == 1).any():
+        handles.append(Patch(facecolor="none", edgecolor="#b3001b", hatch="\\\\\\", lw=1.4, label="held out"))
+    if (blocks == 2).any():
+        handles.append(Patch(facecolor="none", edgecolor="#6d6d6d", hatch="...", lw=0.8, label="buffer, unused"))
+    if land_cover is not None:
+        axes["none"].axis("off")
+        groups = _cover_groups(land_cover)
+        map_field(axes["cover"], groups, grid, cmap=ListedColormap([colour for *_, colour in COVER]), land=land,
+                  norm=BoundaryNorm(np.arange(len(COVER) + 1) - 0.5, len(COVER)),
+                  title="Land cover and split")  # fmt: skip
+        present = np.unique(groups[np.isfinite(groups) & land])
+        handles += [Patch(facecolor=COVER[int(i)][2], edgecolor=INK, lw=0.4, label=COVER[int(i)][0]) for i in present]
+    for name in ("height", "cover") if two else ("height",):
+        _outline(axes[name], blocks, grid)
     handles.append(Patch(facecolor=SEA, edgecolor=INK, lw=0.4, label="sea"))
     locator(axes["where"], grid)
     axes["legend"].axis("off")
@@ -112,32 +121,37 @@ def study_area(
     return fig
 
 
-def probability_maps(
-    panels: Sequence[Panel],
-    *,
-    cmap: Colormap = PROBABILITY,
-    label: str = "probability that the soil surface is frozen",
-    contour: bool = True,
-    note: str = "",
-) -> Figure:
-    """Maps of probabilities side by side, two in a row, one colour bar; `contour` draws the class border (0.5).
+def _cover_groups(land_cover: NDArray) -> NDArray[np.float64]:
+    """Number of each cell's group in COVER, NaN where there is no class."""
+    codes = np.full(18, np.nan)
+    for number, (_, members, _) in enumerate(COVER):
+        codes[list(members)] = number
+    known = np.isfinite(land_cover) & (land_cover >= 1) & (land_cover <= 17)
+    return np.where(known, codes[np.where(known, land_cover, 0).astype(int)], np.nan)
 
-    Each panel has its own grid, so one product can stand beside another on another grid.
+
+def probability_maps(panels: Sequence[Panel], *, states: bool = False, note: str = "") -> Figure:
+    """Maps of probabilities side by side, two in a row, one colour bar, the class border (0.5) as a line.
+
+    With `states` the fields hold 0 and 1 only: two colours with their keys, no bar and no line. Each panel has
+    its own grid, so one product can stand beside another on another grid.
     """
     fig, axes = _panels(panels, note)
     image = None
     for ax, panel in zip(axes, panels, strict=True):
+        cmap = ListedColormap([THAWED, FROZEN]) if states else PROBABILITY
         image = map_field(ax, panel.field, panel.grid, cmap=cmap, land=panel.land, title=panel.title)
         known = np.ma.masked_invalid(panel.field)
-        if contour and min(panel.grid.shape) > 1 and np.ma.min(known) < 0.5 < np.ma.max(known):
+        if not states and min(panel.grid.shape) > 1 and np.ma.min(known) < 0.5 < np.ma.max(known):
             ax.contour(panel.grid.x, panel.grid.y, known, levels=[0.5], colors=[INK], linewidths=1.0, zorder=5)
-    if image is not None:
+    handles: list[Patch | Line2D] = [unknown_patch(), Patch(facecolor=SEA, label="sea")]
+    if states:
+        handles = [Patch(facecolor=FROZEN, label="frozen"), Patch(facecolor=THAWED, label="thawed"), *handles]
+    elif image is not None:
         bar = fig.colorbar(image, ax=axes, location="bottom", shrink=0.62, aspect=42, pad=0.02)
         bar.set_ticks([0, 0.25, 0.5, 0.75, 1], labels=["0 thawed", "0.25", "0.5", "0.75", "1 frozen"])
-        bar.set_label(label, fontsize=FONT)
+        bar.set_label("probability that the soil surface is frozen", fontsize=FONT)
         bar.ax.tick_params(labelsize=FONT - 1)
-    handles: list[Patch | Line2D] = [unknown_patch(), Patch(facecolor=SEA, label="sea")]
-    if contour:
         handles.insert(0, Line2D([], [], color=INK, linewidth=1.0, label="class border (0.5)"))
     _legend(fig, handles)
     return fig

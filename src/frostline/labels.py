@@ -21,7 +21,6 @@ LOCAL_HOURS = tuple(NOMINAL_HOUR.values())
 MAX_GAP_HOURS = 3.0  # ERA5 is hourly; three-hourly files are the coarsest that still hold a diurnal wave
 HOUR = np.timedelta64(3_600_000_000_000, "ns")
 EARLIEST = 24 * HOUR  # no overpass of a date is earlier than this before 00 UTC: 0 h local at 180 E is 12 h
-DAILY_STEP = np.timedelta64(20 * 3_600_000_000_000, "ns")  # a longer usual step knows no half-day
 Minutes = Callable[[np.datetime64, int], Array | None]
 
 
@@ -54,11 +53,15 @@ class Series(Protocol):
 
     @property
     def times(self) -> Array:
-        """(n,) datetime64, UTC; the day itself for daily values."""
+        """(n,) datetime64, UTC; where `daily`, the local dates."""
 
     @property
     def temperature(self) -> Array:
         """(n,) soil temperature, K, NaN missing."""
+
+    @property
+    def daily(self) -> bool:
+        """Whether a value stands for a whole local day."""
 
 
 def state(temperature: Any, threshold: float = FREEZING) -> Array:
@@ -142,20 +145,19 @@ def station_labels(
     """A SITES dataset: `soil_temperature` (K) and `frozen` (0/1/NaN) of every series that lies on `grid`.
 
     Readings are interpolated linearly to `local_hours[overpass]` local solar time of each date; where the two
-    around it are more than `max_gap_hours` apart the value is NaN. Series that usually come once a day or less
-    often know no half-day: their values stand at overpass 2 (daily) on the day of their stamp, and the dataset has
-    that overpass only when there are such series. The attribute `sites_outside_grid` counts who was left out.
+    around it are more than `max_gap_hours` apart the value is NaN. Daily series know no half-day: their values stand
+    at overpass 2 (daily), and the dataset has that overpass only when there are such series. The attribute
+    `sites_outside_grid` counts who was left out.
     """
     stamps = np.unique(np.asarray(dates, "datetime64[ns]"))
     everyone = list(series)
     row, _ = grid.locate([s.lon for s in everyone], [s.lat for s in everyone])
     kept = [s for s, r in zip(everyone, row, strict=True) if r >= 0]
     clean = [_clean(s) for s in kept]
-    daily = [_is_daily(times) for times, _ in clean]
-    codes = [*range(len(local_hours)), *([DAILY] if any(daily) else [])]
+    codes = [*range(len(local_hours)), *([DAILY] if any(s.daily for s in kept) else [])]
     kelvin = np.full((len(stamps), len(codes), len(kept)), np.nan, np.float32)
     for k, (s, (times, values)) in enumerate(zip(kept, clean, strict=True)):
-        if daily[k]:
+        if s.daily:
             kelvin[:, -1, k] = _at(stamps, times.astype("datetime64[D]").astype("datetime64[ns]"), values, 0.0)
             continue
         for code, hour in enumerate(local_hours):
@@ -259,11 +261,6 @@ def _clean(series: Series) -> tuple[Array, Array]:
     valid = np.isfinite(values) & ~np.isnat(times)
     times, first = np.unique(times[valid], return_index=True)
     return times, values[valid][first]
-
-
-def _is_daily(times: Array) -> bool:
-    """Whether the usual step is a day or more. A lone reading is an instant, not a day's value."""
-    return times.size > 1 and bool(np.median(np.diff(times).astype(np.int64)) >= DAILY_STEP.astype(np.int64))
 
 
 def _at(when: Array, times: Array, values: Array, max_gap_hours: float) -> Array:

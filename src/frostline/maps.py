@@ -6,7 +6,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, PathPatch, Rectangle
+from matplotlib.patches import Circle, Patch, PathPatch, Rectangle
 from matplotlib.path import Path
 from numpy.typing import NDArray
 from pyproj import Transformer
@@ -67,7 +67,8 @@ def map_field(
     """Draw a (y, x) field in its grid's own projection, with coast lines and graticule.
 
     NaN is hatched grey, except where `land` (y, x) is False: plain sea. Without `norm`, 0 to 1.
-    `labels` writes degrees along the frame. Returns what a colour bar needs.
+    `labels` writes degrees along the frame. Of a polar square nothing is drawn beyond the equator.
+    Returns what a colour bar needs.
     """
     if field.shape != grid.shape:
         raise ValueError(f"a field of {field.shape} on a grid of {grid.shape}")
@@ -81,23 +82,42 @@ def map_field(
     picture = colours.to_rgba(values, bytes=True)
     if land is not None:
         picture[np.ma.getmaskarray(values) & ~land] = [round(255 * part) for part in to_rgba(SEA)]
-    ax.imshow(picture, extent=(west, east, south, north), origin="upper", interpolation="nearest", zorder=1)
+    image = ax.imshow(picture, extent=(west, east, south, north), origin="upper", interpolation="nearest", zorder=1)
     degrees = east - west if grid.is_geographic else (east - west) / 111e3
     width = 0.35 if degrees > 60 else 0.7
-    ax.add_collection(LineCollection(coast_lines(grid), colors=INK, linewidths=width, zorder=4))
+    coast = ax.add_collection(LineCollection(coast_lines(grid), colors=INK, linewidths=width, zorder=4))
     middle = (north + south) / 2
     ax.set_aspect(1 / np.cos(np.deg2rad(np.clip(middle, -70, 70))) if grid.is_geographic else 1)
     graticule(ax, grid, labels=labels)
     ax.set(xlim=(west, east), ylim=(south, north))
+    if (disc := _hemisphere(grid)) is not None:
+        disc.set(facecolor="none", edgecolor=INK, linewidth=0.8, zorder=6)
+        ax.add_patch(disc)
+        for artist in (frame, image, coast):
+            artist.set_clip_path(disc)
+        ax.spines[:].set_visible(False)
     ax.set_title(title, fontsize=FONT + 0.5, loc="left", color=INK, parse_math=False)
     return colours
+
+
+def _hemisphere(grid: Grid) -> Circle | None:
+    """The equator around a polar square whose corners lie beyond it; None for any other grid."""
+    if grid.crs != "EPSG:6931":
+        return None
+    west, east, south, north = edges(grid)
+    corners = _lonlat(grid, np.array([west, east, east, west]), np.array([south, south, north, north]))[1]
+    radius = -_plane(grid, np.zeros(1), np.zeros(1))[0, 1]
+    # as far as the square reaches: its sides end 10 km short of the equator
+    return Circle((0, 0), min(radius, east, north)) if corners.max() < 0 else None
 
 
 def graticule(ax: Axes, grid: Grid, *, labels: bool) -> None:
     """Meridians and parallels over a map, degrees along the frame, an arrow to the north where it is not up."""
     west, east, south, north = edges(grid)
     lon, lat = _lonlat(grid, *np.meshgrid(np.linspace(west, east, 25), np.linspace(south, north, 25)))
-    good = np.isfinite(lon) & np.isfinite(lat)
+    disc = _hemisphere(grid)
+    lowest = 0.0 if disc is not None else -90.0
+    good = np.isfinite(lon) & (lat >= lowest)
     if not good.any():
         return
     lon0 = _middle(lon[good])
@@ -108,7 +128,7 @@ def graticule(ax: Axes, grid: Grid, *, labels: bool) -> None:
     if np.ptp(away) > 350:
         meridians = np.arange(-180, 180, step_lon)
     parallels = parallels[np.abs(parallels) < 90]
-    along_lat = np.linspace(max(lat[good].min() - 1, -89.9), min(lat[good].max() + 1, 89.9), 181)
+    along_lat = np.linspace(max(lat[good].min() - 1, lowest, -89.9), min(lat[good].max() + 1, 89.9), 181)
     along_lon = lon0 + np.linspace(away.min() - 1, away.max() + 1, 361)
     lines = [_plane(grid, np.full(181, m), along_lat) for m in meridians]
     lines += [_plane(grid, along_lon, np.full(361, p)) for p in parallels]
@@ -122,9 +142,12 @@ def graticule(ax: Axes, grid: Grid, *, labels: bool) -> None:
         along = np.linspace(west, east, 201) if lying else np.linspace(south, north, 201)
         fixed = np.full(201, {"bottom": south, "left": west, "right": east}[side])
         edge_lon, edge_lat = _lonlat(grid, along, fixed) if lying else _lonlat(grid, fixed, along)
+        along, edge_lon, edge_lat = (v[edge_lat >= lowest] for v in (along, edge_lon, edge_lat))
+        if not along.size:
+            continue
         marks = [(v, degrees_text(u, "EW")) for v, u in _crossings(along, edge_lon, step_lon, wraps=True)]
         other = [(v, degrees_text(u, "NS")) for v, u in _crossings(along, edge_lat, step_lat, wraps=False)]
-        room = (along[-1] - along[0]) * (0.12 if lying else 0.07)
+        room = (east - west) * 0.12 if lying else (north - south) * 0.07
         taken: list[float] = []
         for place, text in marks + other if lying else other + marks:
             # A line is labelled once, and never over another label.
@@ -201,7 +224,8 @@ def locator(ax: Axes, grid: Grid) -> None:
         ax.set_facecolor(SEA)
     if not (np.ptp(lat) < 90 and np.ptp(lon) < 300):
         # Its border is no longer a simple line in the view: shade the view's cells that lie inside.
-        inside = grid.locate(*view.lonlat())[0] >= 0
+        lon, lat = view.lonlat()
+        inside = (grid.locate(lon, lat)[0] >= 0) & ((lat >= 0) | (_hemisphere(grid) is None))
         shade = np.ma.masked_where(~inside, inside.astype(float))
         red = LinearSegmentedColormap.from_list("red", ["#d62728", "#d62728"])
         ax.imshow(shade, cmap=red, alpha=0.45, extent=(west, east, south, north), zorder=3)

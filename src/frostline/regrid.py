@@ -189,12 +189,9 @@ def _within(position: Array, size: int) -> Array:
 
 def _split(position: Array, size: int, *, wraps: bool) -> tuple[Array, Array]:
     """First of the two cells around a position, and the weight of the second."""
-    if wraps:
-        first = np.floor(position)
-        return np.mod(first, size), position - first
-    position = np.clip(position, 0.0, size - 1.0)
-    first = np.minimum(np.floor(position), max(size - 2, 0))
-    return first, position - first
+    position = position if wraps else np.clip(position, 0.0, size - 1.0)
+    first = np.floor(position)
+    return np.mod(first, size), position - first
 
 
 def _weights(source: Grid, row: Array, col: Array, down: Array, right: Array) -> Weights:

@@ -63,9 +63,13 @@ def resume(path: Path, mark: str, model: torch.nn.Module, adam: torch.optim.Opti
         return 0, [], {"mcc": None}
     under = lambda head: {k.removeprefix(head): v for k, v in tensors.items() if k.startswith(head)}  # noqa: E731
     model.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in under("net.").items()})
+    parameters = list(model.parameters())
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in under("adam.").items():
         i, _, key = name.partition(".")
-        moments.setdefault(int(i), {})[key] = torch.from_numpy(np.array(value))
+        moment = torch.from_numpy(np.array(value))
+        if moment.ndim:  # the fused AdamW walks raw memory: moments must lie as their parameter does (channels last)
+            moment = torch.empty_like(parameters[int(i)], requires_grad=False).copy_(moment)
+        moments.setdefault(int(i), {})[key] = moment
     adam.load_state_dict({"state": moments, "param_groups": adam.state_dict()["param_groups"]})
     return meta["epoch"], meta["history"], {"mcc": meta["mcc"], "epoch": meta["best"], "weights": under("best.")}

@@ -46,7 +46,8 @@ def fit(stack: xr.Dataset, names: Sequence[str], *, days: np.ndarray, area: np.n
     """Scaler of `names` over the days (time,) and cells (y, x) that are true; NaN is left out.
 
     Sums are merged block by block (Chan, Golub & LeVeque 1983), so that memory does not grow with the record.
-    The spread is that of the population (divided by n). No value at all, Inf, or no spread is an InputError.
+    The spread is that of the population (divided by n). No value at all or no spread is an InputError,
+    Inf is E-TRAIN-NAN with the variable and the date.
     """
     mean, spread = {}, {}
     for name in names:
@@ -55,8 +56,10 @@ def fit(stack: xr.Dataset, names: Sequence[str], *, days: np.ndarray, area: np.n
                 "E-INPUT-MISSING", where=name, cause="the stack lacks this predictor", remedy="assemble it, or drop it"
             )
         n, m, s = 0, 0.0, 0.0  # count, mean, sum of squared deviations
-        for block in _blocks(stack[name], days):
+        for index, block in _blocks(stack[name], days):
             values = block[..., area].astype("float64")
+            if np.isinf(values).any():
+                _stop(stack, name, index[np.isinf(values).reshape(len(values), -1).any(axis=1)])
             values = values[~np.isnan(values)]
             if not values.size:
                 continue
@@ -75,15 +78,26 @@ def fit(stack: xr.Dataset, names: Sequence[str], *, days: np.ndarray, area: np.n
     return Scaler(mean, spread)
 
 
-def _blocks(variable: xr.DataArray, days: np.ndarray) -> Iterator[np.ndarray]:
-    """The chosen days of a variable in blocks of bounded size; a static variable as one block."""
+def _stop(stack: xr.Dataset, name: str, index: np.ndarray) -> None:
+    static = "time" not in stack[name].dims
+    raise InputError(
+        "E-TRAIN-NAN",
+        where=name if static else f"{name} on {np.datetime64(stack[name]['time'].values[index[0]], 'D')}",
+        cause="a value is infinite",
+        remedy="see that the reader turns fill values into NaN",
+    )
+
+
+def _blocks(variable: xr.DataArray, days: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The chosen days (their indices, their values) in blocks of bounded size; a static variable as one."""
     if "time" not in variable.dims:
-        yield variable.values[None]
+        yield np.zeros(1, "int64"), variable.values[None]
         return
     index = np.flatnonzero(days)
     many = max(1, BLOCK_BYTES * variable.sizes["time"] // (4 * variable.size))
     for start in range(0, len(index), many):
-        yield read_days(variable, index[start : start + many])
+        chosen = index[start : start + many]
+        yield chosen, read_days(variable, chosen)
 
 
 def read_days(variable: xr.DataArray, index: np.ndarray) -> np.ndarray:

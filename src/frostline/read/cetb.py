@@ -118,7 +118,7 @@ def _parse(path: Path) -> Found | str:
     if band is None or polarization == "f":
         return f"channel {m['channel']} is not used"
     if m["pass"] in "AD" and m["sensor"].startswith("F08"):
-        return "F08 crossed the equator the other way round: its A and D passes are not handled"
+        return "which pass of F08 is the morning one is unverified: its A and D are not read"
     version = f"v{m['version']}" + (f" {m['made']}" if m.get("made") else "")
     return Found(path, date, OVERPASS[m["pass"]], f"tb_{band}{polarization}", grid.name, version)
 
@@ -166,7 +166,7 @@ def _load(path: Path, found: Found, at: Part, time: bool, grid: Grid | None = No
 
 def _kelvin(path: Path, name: str, packed: Array, attrs: Any) -> Array:
     """K from packed integers; fills are NaN, then the unit is tested, then single values out of range are NaN."""
-    missing = np.isin(packed, FILLS)
+    missing = (packed == FILLS[0]) | (packed == FILLS[1])
     values = packed.astype(np.float32)
     if packed.dtype.kind in "ui":
         values *= np.float32(np.ravel(attrs.get("scale_factor", 1.0))[0])

@@ -233,14 +233,17 @@ def _load(path: Path, header: _Header, short: str, name: str, at: Part, when: sl
 
 
 def _decode(raw: Array, attrs: Mapping[str, Any]) -> Array:
-    fills = [float(np.ravel(attrs[k])[0]) for k in ("_FillValue", "missing_value") if k in attrs]
-    missing = np.isin(raw, [f for f in fills if f == f])
+    """float32 with NaN where the fills stand; packed integers are unpacked in float64."""
+    fills = {float(np.ravel(attrs[k])[0]) for k in ("_FillValue", "missing_value") if k in attrs}
     if raw.dtype.kind == "i":
-        missing |= raw == PACKED_FILL
+        fills.add(PACKED_FILL)
     scale = float(np.ravel(attrs.get("scale_factor", 1.0))[0])
     offset = float(np.ravel(attrs.get("add_offset", 0.0))[0])
-    values = (raw.astype(np.float64) * scale + offset).astype(np.float32)
-    values[missing] = np.nan
+    plain = scale == 1.0 and offset == 0.0
+    values = raw.astype(np.float32) if plain else (raw * np.float64(scale) + offset).astype(np.float32)
+    for fill in fills:
+        if np.isfinite(fill):
+            values[raw == fill] = np.nan
     return values
 
 
@@ -250,8 +253,7 @@ def _opened(path: Path, member: Any) -> Iterator[tuple[Callable[[str], tuple[Any
     where = path if member is None else f"{path}!{member.filename}"
     source: Path | BytesIO = path if member is None else read_member(path, member)
     with reading(where):
-        head = source.getvalue()[:4] if isinstance(source, BytesIO) else source.open("rb").read(4)
-        if head.startswith(b"CDF"):
+        if _begins(source).startswith(b"CDF"):
             from scipy.io import netcdf_file
 
             # mapped, not read: an old global month is 1.5 GB. The copies of _Copied let the map be closed again
@@ -260,6 +262,13 @@ def _opened(path: Path, member: Any) -> Iterator[tuple[Callable[[str], tuple[Any
         else:
             with h5py.File(source, "r") as file:
                 yield lambda n: (file[n], file[n].attrs), list(file)
+
+
+def _begins(source: Path | BytesIO) -> bytes:
+    if isinstance(source, BytesIO):
+        return source.getvalue()[:4]
+    with source.open("rb") as file:
+        return file.read(4)
 
 
 class _Copied:

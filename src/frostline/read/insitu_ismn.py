@@ -22,6 +22,12 @@ Array = np.ndarray
 # (formats.md 8.1). U is unchecked: ISMN checks soil temperature less than moisture; `clean` tests the range.
 KEEP = frozenset({"G", "U", "D01", "D02", "D03"})
 NAME = re.compile(r"(?P<head>.+)_(?P<from>-?\d+\.\d+)_(?P<to>-?\d+\.\d+)_(?P<sensor>.+)_\d{8}_\d{8}\.stm")
+_NUMBER = r"\s+(?P<{}>-?\d+(?:\.\d*)?)"
+HEADER = re.compile(
+    r"\s*\S+\s+(?P<network>\S+)\s+(?P<site>.+)"  # the collecting programme comes before the network
+    + "".join(_NUMBER.format(n) for n in ("lat", "lon", "elevation", "top", "bottom"))
+    + r"(?:\s|$)"
+)
 DATED = re.compile(r"\d{4}/\d\d/\d\d$")
 MAX_FILE = 200 << 20  # bytes: forty years of hours are 20 MB
 
@@ -87,12 +93,11 @@ def _parse(raw: bytes, where: str, *, sensor: str, keep: frozenset[str]) -> tupl
         return None, [Problem(where, "is empty", fatal=True)]
     head = lines[0].split()
     bare = DATED.match(head[0]) is not None  # ceop_sep: no header, the station in every line
-    station = head[5:12] if bare else head[1:8]  # network station lat lon elev from to (CSE comes before)
-    try:
-        lat, lon, elevation, top, bottom = (float(v) for v in station[2:7])
-        network, site = station[:2]
-    except ValueError:
+    match = HEADER.match(" ".join(head[4:12]) if bare else lines[0])
+    if match is None:
         return None, [Problem(where, f"E-INPUT-TEXT header cannot be read: {lines[0][:60]!r}", fatal=True)]
+    network, site = match["network"], match["site"]
+    lat, lon, elevation, top, bottom = (float(match[n]) for n in ("lat", "lon", "elevation", "top", "bottom"))
     if not (-90 <= lat <= 90 and -180 <= lon <= 360):
         return None, [Problem(where, f"E-INPUT-TEXT impossible place {lat} N {lon} E", fatal=True)]
     times, celsius, flags, broken = _columns(lines if bare else lines[1:], bare)

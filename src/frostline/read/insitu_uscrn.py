@@ -126,27 +126,30 @@ def _table(path: Path) -> tuple[dict[str, Array], Problems]:
 def _split(
     path: Path, lines: list[str], at: Mapping[str, int], width: int, separator: str | None
 ) -> tuple[dict[str, Array], Problems]:
+    """Wanted columns of the sound lines: numbers as float64, dates and clocks as text; all at once if all are sound."""
     wanted = {n: i for n, i in at.items() if n in HOURLY or n in DAILY or n == "wbanno"}
-    rows, broken = [], []
-    for number, line in enumerate(lines, start=1):
-        row = line.split(separator)
-        if len(row) == width and _sound(row, wanted):
-            rows.append(row)
-        else:
-            broken.append(number)
-    told = [Problem(str(path), f"{len(broken)} lines cannot be read, the first is {broken[0]}")] if broken else []
-    return {n: np.array([r[i] for r in rows]) for n, i in wanted.items()}, told
+    rows = [line.split(separator) for line in lines]
+    try:
+        if any(len(row) != width for row in rows):
+            raise ValueError
+        table = _columns(rows, wanted)
+        _times(table)
+        return table, Problems()
+    except ValueError:
+        sound = [len(row) == width and _sound(row, wanted) for row in rows]
+        table = _columns([row for row, ok in zip(rows, sound, strict=True) if ok], wanted)
+        why = f"{sound.count(False)} lines cannot be read, the first is {sound.index(False) + 1}"
+        return table, [Problem(str(path), why)]
+
+
+def _columns(rows: list[list[str]], wanted: Mapping[str, int]) -> dict[str, Array]:
+    number = ("soil_temp", "longitude", "latitude")
+    return {n: np.array([r[i] for r in rows], float if n.startswith(number) else str) for n, i in wanted.items()}
 
 
 def _sound(row: list[str], wanted: Mapping[str, int]) -> bool:
     try:
-        for name, i in wanted.items():
-            if name.startswith("soil_temp") or name in ("longitude", "latitude"):
-                float(row[i])
-            elif name.endswith("_date"):
-                np.datetime64(_iso(row[i]), "D")
-            elif name == "utc_time" and not (len(row[i]) == 4 and int(row[i][:2]) < 24 and int(row[i][2:]) < 60):
-                return False
+        _times(_columns([row], wanted))
     except ValueError:
         return False
     return True
@@ -160,8 +163,10 @@ def _times(table: Mapping[str, Array]) -> Array:
     dates = np.array([_iso(str(d)) for d in column], "datetime64[D]").astype("datetime64[ns]")
     if "utc_time" not in table:
         return dates
-    clock = np.array([int(c[:2]) * 60 + int(c[2:]) for c in table["utc_time"]], "timedelta64[m]")
-    return dates + clock
+    clock = np.array([(int(c[:2]), int(c[2:])) for c in table["utc_time"]]).reshape(-1, 2)
+    if ((clock < 0) | (clock >= (24, 60))).any():
+        raise ValueError("no such time of day")
+    return dates + (clock @ (60, 1)).astype("timedelta64[m]")
 
 
 def _iso(date: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,14 +93,17 @@ def mark_of(name: str, experiment: Experiment, run: Run) -> str:
     """The fingerprint of a step: its tables, the fingerprints before it, and for `read` the files themselves."""
     step = STEPS[name]
     tables = {t: _table(getattr(experiment, t)) for t in step.tables}
-    before = [upstream(run, earlier) for earlier in step.after]
+    before = [upstream(run, earlier) for earlier in foundations(name, experiment)]
     files = {p: identity(place) for p, place in folders(experiment, run).items()} if name == "read" else {}
     return fingerprint(name, tables, before, files)
 
 
-def order(names: Sequence[str] | None = None) -> list[str]:
-    """Steps in the order they run."""
-    return [name for name in STEPS if names is None or name in names]
+def foundations(name: str, experiment: Experiment) -> list[str]:
+    """The steps that must have run: those before it, or what those stand on where they have nothing to do."""
+    out: list[str] = []
+    for earlier in STEPS[name].after:
+        out += [earlier] if STEPS[earlier].makes(experiment) else foundations(earlier, experiment)
+    return out
 
 
 def _table(table: Any) -> Any:

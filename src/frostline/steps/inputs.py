@@ -14,7 +14,7 @@ import xarray as xr
 from frostline import coast, store
 from frostline.config import Experiment
 from frostline.errors import InputError
-from frostline.read.amsr2 import list_amsr2
+from frostline.read.amsr2 import check_origin, list_amsr2
 from frostline.read.cetb import list_cetb
 from frostline.read.common import files_below
 from frostline.read.gate import inspect_file
@@ -135,6 +135,8 @@ def read(experiment: Experiment, run: Run) -> dict[str, Any]:
         inventory[product] = entry
         broken += len(entry["bad"])
         missing = len(entry["missing_days"])
+        if product == "amsr2":  # the files do not say where their columns begin; land and sea do
+            entry["origin"] = check_origin(entry["files"][0][0])
         notes[product] = f"{len(entry['files'])} files" + (f", {missing} days without any" if missing else "")
         for line in [*entry["bad"].values(), *[f"{product}: no file at all in {y}" for y in entry["empty_years"]]]:
             run.say(f"  {line}")

@@ -74,8 +74,12 @@ def train(experiment: Experiment, run: Run) -> dict[str, Any]:
         )
         checkpoint.save(run.path("checkpoints", name))
         shutil.rmtree(run.path("work", name), ignore_errors=True)
-        best = max((r for r in checkpoint.history if r["mcc"] is not None), key=lambda r: float(r["mcc"] or 0))
-        notes[name] = {"epochs": len(checkpoint.history), "best_epoch": best["epoch"], "mcc": best["mcc"]}
+        best = int(checkpoint.provenance["best_epoch"])
+        notes[name] = {
+            "epochs": len(checkpoint.history),
+            "best_epoch": best,
+            "mcc": checkpoint.history[best - 1]["mcc"],
+        }
     return notes
 
 

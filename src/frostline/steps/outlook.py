@@ -8,7 +8,7 @@ from frostline import gapfill
 from frostline.config import Experiment
 from frostline.errors import ConfigError, DiskError
 from frostline.runs import Run, finished
-from frostline.steps import STEPS, mark_of
+from frostline.steps import STEPS, foundations, mark_of
 from frostline.steps.common import days_of, folders, grid_of, roles
 from frostline.steps.model import nets
 
@@ -51,7 +51,7 @@ def outlook(experiment: Experiment, run: Run) -> list[str]:
 
 def _state(name: str, experiment: Experiment, run: Run) -> str:
     entry = finished(run, name)
-    if entry is None or any(finished(run, earlier) is None for earlier in STEPS[name].after):
+    if entry is None or any(finished(run, earlier) is None for earlier in foundations(name, experiment)):
         return "to do"
     done = entry["fingerprint"] == mark_of(name, experiment, run)
     return f"done {entry['finished']}" if done else "to do again (its inputs changed)"

@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from frostline import charts, clock, figures, store, tally
+from frostline import charts, store, tally
 from frostline import export as exports
 from frostline.config import Experiment
-from frostline.grid import Grid
 from frostline.report import write_report
 from frostline.runs import Run, finished, provenance, read_json
+from frostline.steps import panels
 from frostline.steps.assumptions import ASSUMPTIONS
-from frostline.steps.common import days_of, grid_of, load, roles, root_of
+from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.evidence import as_record, claims
 from frostline.steps.model import record_path
+from frostline.steps.panels import Drawn
 
-Drawn = list[tuple[str, Any, str]]  # name, figure, caption
 BINS = np.linspace(0.0, 1.0, 11)
-SEASON_DAYS = ("01-15", "04-20", "07-15", "10-20")  # one day in each season, where none are asked for
 
 
 def draw(experiment: Experiment, run: Run) -> dict[str, Any]:
@@ -65,7 +64,7 @@ def export(experiment: Experiment, run: Run) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     counts = {"netcdf": 0, "cog": 0}
-    for name, ds in _records(experiment, run).items():
+    for name, ds in panels.records(experiment, run).items():
         if table.netcdf:
             counts["netcdf"] += len(exports.to_netcdf(ds, folder, name=name, polarity=table.polarity))
         for first, last in table.cog:
@@ -76,62 +75,17 @@ def export(experiment: Experiment, run: Run) -> dict[str, Any]:
 
 def all_figures(experiment: Experiment, run: Run) -> Drawn:
     """The figures that the run's results allow, in the order of the report."""
-    drawn = [_study_area(experiment, run), *_maps(experiment, run)]
+    drawn = [*panels.study_area(experiment, run), *panels.maps(experiment, run)]
     if experiment.validate_ is not None:
         drawn += _scores(experiment, run)
     if experiment.train is not None:
         drawn += _series(experiment, run)
-    if experiment.report.picture is not None:
-        drawn.append(_picture(experiment, run))
-    return drawn
-
-
-def _study_area(experiment: Experiment, run: Run) -> tuple[str, Any, str]:
-    stack, grid = store.open_store(run.path("stack.zarr")), grid_of(experiment)
-    cells = roles(experiment)[1]
-    places: dict[str, Any] = {}
-    if run.path("sites.nc").exists():
-        sites = load(run.path("sites.nc"))
-        for key, role in (("stations", "train"), ("heldout_stations", "heldout")):
-            at = sites["role"].values == role
-            places[key] = (sites["lon"].values[at], sites["lat"].values[at])
-    nothing = np.full(grid.shape, np.nan)
-    figure = figures.study_area(
-        grid,
-        elevation=stack["elevation"].values if "elevation" in stack else nothing,
-        land_cover=stack["land_cover"].values if "land_cover" in stack else nothing,
-        land=stack["land"].values == 1,
-        blocks=np.where(cells == "train", 0, np.where(cells == "heldout", 1, 2)),
-        note=_note(experiment),
-        **places,
-    )
-    return "study_area", figure, "The window: elevation and land cover, stations, and cells that never taught."
-
-
-def _maps(experiment: Experiment, run: Run) -> Drawn:
-    records = _records(experiment, run)
-    grid, note = grid_of(experiment), _note(experiment)
-    name, record = next(iter(records.items()))
-    days = _chosen_days(experiment)
-    land = store.open_store(run.path("stack.zarr"))["land"].values == 1
-    panels = [
-        figures.Panel(f"{day} {which.upper()}", record["frozen"].sel(time=day).values[code], grid, land)
-        for day, (code, which) in zip(days, ((0, "am"), (0, "am"), (1, "pm"), (1, "pm")), strict=False)
-    ]
-    drawn: Drawn = [
-        (f"probability_{name}", figures.probability_maps(panels, note=note), f"{name}: probability of frozen soil.")
-    ]
-    if run.path("truth.zarr").exists():
-        truth = store.open_store(run.path("truth.zarr"))["truth"]
-        known = [truth.sel(time=day).values[code] for day, code in zip(days, (0, 0, 1, 1), strict=False)]
-        caption = f"{name} against the twin's truth on the same days."
-        drawn.append((f"difference_{name}", figures.difference_maps(panels, known, note=note), caption))
-    return drawn
+    return drawn + panels.beside(experiment, run)
 
 
 def _scores(experiment: Experiment, run: Run) -> Drawn:
     rows = read_json(run.path("scores.json"))
-    note = _note(experiment)
+    note = panels.note(experiment)
     truth = "truth" if any(r["against"] == "truth" for r in rows) else "reanalysis"
     areas = [a for a in ("area:trained", "area:heldout") if any(r["stratum"] == a for r in rows)] or ["all"]
     drawn: Drawn = [
@@ -172,7 +126,7 @@ def _reliability(claim: xr.DataArray, truth: xr.DataArray) -> tuple[np.ndarray, 
 
 def _series(experiment: Experiment, run: Run) -> Drawn:
     """Share of frozen land through the held-out days, and one station that never taught."""
-    note, drawn = _note(experiment), []
+    note, drawn = panels.note(experiment), []
     held = roles(experiment)[0] == "heldout"
     time = days_of(experiment)[held]
     if not len(time):
@@ -221,47 +175,6 @@ def _station(
         note=note,
     )
     return "station", figure, "A station that never taught: its thermometer, and the record in its cell (morning)."
-
-
-def _picture(experiment: Experiment, run: Run) -> tuple[str, Any, str]:
-    """The record on M36 beside an undated SMAP freeze/thaw map: to look at, never to score."""
-    from frostline.read.smap_map import read_smap_map
-
-    smap = read_smap_map(root_of(experiment, run) / str(experiment.report.picture))
-    beside = {name: ds for name, ds in _records(experiment, run).items() if Grid.of(ds) == Grid.of(smap)}
-    day = _chosen_days(experiment)[0]
-    panels = [
-        figures.Panel(f"{name} {day} AM", ds["frozen"].sel(time=day).values[0], Grid.of(ds))
-        for name, ds in beside.items()
-    ]
-    panels.append(figures.Panel("SMAP, one undated overpass in boreal spring", smap["frozen"].values, Grid.of(smap)))
-    figure = figures.probability_maps(panels, contour=False, label="frozen (1) or thawed (0)")
-    return "smap_beside", figure, "Another product, another season: shown side by side, not compared by any score."
-
-
-def _records(experiment: Experiment, run: Run) -> dict[str, xr.Dataset]:
-    """Records that are this run's own product, the main one first."""
-    if experiment.train is not None:
-        return {"unet": store.open_store(record_path(run, "unet"))}
-    names = ["reanalysis", *experiment.predict.more_grids]
-    return {name: store.open_store(record_path(run, name)) for name in names}
-
-
-def _chosen_days(experiment: Experiment) -> list[str]:
-    """The four days of the maps: as asked for, or one in each season of the held-out period."""
-    if experiment.report.days is not None:
-        return list(experiment.report.days)
-    days = days_of(experiment)
-    held = days[roles(experiment)[0] == "heldout"]
-    held = held if len(held) else days
-    ends = np.array([np.datetime64(f"{y}-{d}") for y in np.unique(clock.year(held)) for d in SEASON_DAYS])
-    inside = [str(d) for d in ends if held[0] <= d <= held[-1]]
-    spread = held[np.linspace(0, len(held) - 1, 4).round().astype(int)].astype("datetime64[D]").astype(str).tolist()
-    return inside[:4] if len(inside) >= 4 else list(dict.fromkeys(spread))
-
-
-def _note(experiment: Experiment) -> str:
-    return "twin Earth" if experiment.twin is not None else ""
 
 
 def _summary(experiment: Experiment, run: Run) -> str:

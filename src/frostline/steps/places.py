@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from frostline.read.gldas import read_gldas_static
 from frostline.read.insitu_ismn import read_ismn
 from frostline.read.insitu_table import read_table
 from frostline.read.insitu_uscrn import read_uscrn
+from frostline.read.series import Series
 from frostline.read.statics import load_elevation, load_land_cover, static_grid
 from frostline.runs import Run
 from frostline.steps.common import roles
@@ -65,12 +66,12 @@ def station_sites(
     Stations of a cell share their role, drawn from the cell's place, so it does not change when stations come or
     go; those in the held-out area never teach.
     """
-    series = []
+    series: list[Series] = []
     for product, read in STATIONS.items():
         if product not in inventory:
             continue
         found, problems = read(Path(inventory[product]["place"]))
-        series += [s for s in found if not s.depth > experiment.labels.max_depth]
+        series += shallowest([s for s in found if not s.depth > experiment.labels.max_depth])
         for problem in problems:
             run.say(f"  {problem}")
     if not series:
@@ -82,6 +83,16 @@ def station_sites(
     drawn = np.array([_draw(r, c) for r, c in zip(rows, cols, strict=True)]) < share
     role = np.where((cell_role == "train") & ~drawn, "train", np.where(cell_role == "", "buffer", "heldout"))
     return sites.assign_coords(role=("site", role))
+
+
+def shallowest(series: Sequence[Series]) -> list[Series]:
+    """One sensor per station: the shallowest (Donahue 2023, section 2.1), the first of equal ones."""
+    best: dict[tuple[str, str], Series] = {}
+    for one in series:
+        held = best.setdefault((one.network, one.site), one)
+        if one.depth < held.depth:
+            best[one.network, one.site] = one
+    return list(best.values())
 
 
 def _draw(row: int, col: int) -> float:

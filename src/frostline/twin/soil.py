@@ -217,5 +217,5 @@ def ice_share(column: Column) -> np.ndarray:
     """Share of the freezable water of 0-7 cm that is ice, 0..1 (N,): the twin's truth is frozen where > .5."""
     medium = column.medium
     dz = medium.soil.thickness[:TOP, None]
-    ice = medium.water[:TOP] - liquid_water(medium, column.temperature[:TOP])
+    ice = np.maximum(medium.water[:TOP] - liquid_water(medium, column.temperature[:TOP]), 0.0)  # float32 dust
     return (ice * dz).sum(0) / np.maximum((medium.freezable[:TOP] * dz).sum(0), 1e-3)

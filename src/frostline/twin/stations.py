@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -96,7 +97,7 @@ def observe(sites: xr.Dataset, blocks: Iterable[xr.Dataset], *, seed: int) -> It
     """
     shift = sites["lon"].values / 15.0  # local minus UTC, h
     wait = np.timedelta64(int(np.ceil(max(float(shift.max()), 0.0))), "h")
-    noise = _Noise(seed, sites.sizes["site"])
+    noise: Iterator[np.ndarray] = iter(())
     local: np.ndarray | None = None
     value = np.empty((0, len(shift)), np.float32)
     upcoming = last = np.datetime64("NaT")
@@ -104,6 +105,7 @@ def observe(sites: xr.Dataset, blocks: Iterable[xr.Dataset], *, seed: int) -> It
         time = block["time_3h"].values
         if local is None:
             local, upcoming = time[:0], time[0].astype("datetime64[D]").astype("datetime64[ns]")
+            noise = _noise(seed, len(shift), upcoming)
         local = np.concatenate([local, time])
         value = np.concatenate([value, block["soil_temperature_3h"].values])
         last = local[-1]
@@ -118,24 +120,23 @@ def observe(sites: xr.Dataset, blocks: Iterable[xr.Dataset], *, seed: int) -> It
             yield _record(sites, rest, local, value, shift, noise)
 
 
-class _Noise:
-    """AR(1) noise of n thermometers, one step at a time; a step's innovation depends on its time alone."""
-
-    def __init__(self, seed: int, n: int) -> None:
-        self.seed, self.n = seed, n
-        self.memory = NOISE_MEMORY ** (STEP / np.timedelta64(1, "D"))
-        self.state: np.ndarray | None = None
-
-    def __call__(self, time: np.datetime64) -> np.ndarray:
-        key = int((time - np.datetime64("0001-01-01", "h")) / np.timedelta64(1, "h"))
-        fresh = NOISE_SD * keyed(self.seed, _NOISE, key).standard_normal(self.n)
-        old = self.state
-        self.state = fresh if old is None else self.memory * old + np.sqrt(1.0 - self.memory**2) * fresh
-        return self.state
+def _noise(seed: int, n: int, first: np.datetime64) -> Iterator[np.ndarray]:
+    """AR(1) noise of n thermometers (K), every STEP from `first`; a step's innovation depends on its time alone."""
+    memory = NOISE_MEMORY ** (STEP / np.timedelta64(1, "D"))
+    state: np.ndarray | None = None
+    for step in itertools.count(int((first - np.datetime64("0001-01-01", "h")) / STEP)):
+        fresh = NOISE_SD * keyed(seed, _NOISE, step).standard_normal(n)
+        state = fresh if state is None else memory * state + np.sqrt(1.0 - memory**2) * fresh
+        yield state
 
 
 def _record(
-    sites: xr.Dataset, utc: np.ndarray, local: np.ndarray, value: np.ndarray, shift: np.ndarray, noise: _Noise
+    sites: xr.Dataset,
+    utc: np.ndarray,
+    local: np.ndarray,
+    value: np.ndarray,
+    shift: np.ndarray,
+    noise: Iterator[np.ndarray],
 ) -> xr.Dataset:
     """Interpolate each site's local steps at UTC times; add offset and noise; blank the outages."""
     hours = (utc - local[0]) / np.timedelta64(1, "h")
@@ -144,7 +145,7 @@ def _record(
         [np.interp(hours + shift[i], have, value[:, i], left=np.nan, right=np.nan) for i in range(len(shift))],
         axis=1,
     )
-    t += sites["offset"].values + np.stack([noise(u) for u in utc])
+    t += sites["offset"].values + np.stack([next(noise) for _ in utc])
     for begin, back in zip(sites["outage_begin"].values.T, sites["outage_end"].values.T, strict=True):
         t[(utc[:, None] >= begin) & (utc[:, None] < back)] = np.nan
     return xr.Dataset(

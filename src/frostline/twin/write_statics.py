@@ -78,7 +78,7 @@ def bounding_box(grid: Grid, step: float) -> Grid:
     >>> from frostline.grid import named
     >>> box = bounding_box(named("N09").around(179.9, 65.0, (8, 8)), 0.25)
     >>> round(box.left, 2), round(box.left + box.step * box.shape[1], 2)
-    (178.75, 181.0)
+    (179.0, 181.0)
     """
     lon, lat = grid.lonlat()
     pole = grid.locate(0.0, 90.0)[0] >= 0 and not grid.is_geographic

@@ -1,0 +1,191 @@
+"""Make docs/reference/experiment.md from the models that parse an experiment file, so that the two cannot differ.
+
+    python tools/reference.py              # `make docs`
+
+The page holds every table and key with its type, default and meaning, the gap-filling presets and the grids. The
+same source gives the same bytes; tests/test_docs.py compares them with the committed page.
+"""
+
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from frostline.config import CHANNELS, Channel, Day, Experiment
+from frostline.gapfill import PRESETS
+from frostline.grid import GRIDS
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "experiment.md"
+WITHOUT = {
+    "twin": "the files are real",
+    "split": "every day is held out and nothing can be trained",
+    "train": "no net; `predict.method` must be `reanalysis`",
+    "validate": "nothing is scored",
+}
+PLAIN = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+SIGNS = {Ge: ("ge", ">="), Gt: ("gt", ">"), Le: ("le", "<="), Lt: ("lt", "<")}
+HEAD = """\
+# The experiment file
+
+<!-- Made by tools/reference.py from src/frostline/config.py. Change the models, then run: make docs -->
+
+An experiment is one TOML file. Every verb takes it: `frostline all EXPERIMENT.toml`. A key that is not on this page
+is an error, and so is a value outside its range; the message lists all of them in one line.
+
+A single key is changed on the command line with `--set table.key=value` (the value as TOML, else as text):
+
+    frostline all examples/demo.toml --set train.epochs=2 --set 'labels.time="utc"'
+
+Dates are text, `"YYYY-MM-DD"`, both ends included. A *channel* is one of CHANNELS.
+
+What does not change a result is no key: the run folder (`--run`, or `FROSTLINE_RUNS` for all of them), processes and
+threads (`--workers`), how much is said (`--quiet`). The data root may hold `${NAME}`: it is taken from the
+environment, and `${RUN}` is the run folder.
+"""
+
+
+def page() -> str:
+    """The whole reference page."""
+    parts = [HEAD.replace("CHANNELS", ", ".join(f"`{_toml(c)}`" for c in CHANNELS))]
+    top = [(key_of(name, field), field) for name, field in Experiment.model_fields.items()]
+    plain = [(key, field) for key, field in top if table_of(field) is None]
+    parts.append("## Above all tables\n\n" + rows(plain))
+    optional = {key for key, field in top if table_of(field) is not None and field.default is None}
+    if optional != set(WITHOUT):
+        raise SystemExit(f"WITHOUT must say what happens without each of {sorted(optional)}")
+    for key, field in top:
+        table = table_of(field)
+        if table is not None:
+            parts.append(section(key, field, table))
+    return "\n".join([*parts, presets(), grids()])
+
+
+def section(key: str, field: FieldInfo, table: type[BaseModel]) -> str:
+    """One table of the file: whether it must be there, and its keys."""
+    if field.is_required():
+        need = "Required."
+    elif field.default is None:
+        need = f"Optional; without it {WITHOUT[key]}."
+    else:
+        need = "Optional; every key has a default."
+    about = " ".join((table.__doc__ or "").split())
+    return f"## `[{key}]`\n\n{about} {need}\n\n" + rows(
+        [(key_of(name, inner), inner) for name, inner in table.model_fields.items()]
+    )
+
+
+def rows(fields: Sequence[tuple[str, FieldInfo]]) -> str:
+    """A markdown table: key, type, default, meaning."""
+    lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for key, field in fields:
+        if not field.description:
+            raise SystemExit(f"{key} has no description")
+        kind = type_of(field.annotation, field.metadata)
+        lines.append(f"| `{key}` | {kind} | {default_of(field)} | {_cell(field.description)} |")
+    return "\n".join(lines) + "\n"
+
+
+def type_of(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+    """A type as a person would say it.
+
+    >>> type_of(tuple[Literal["a", "b"], ...]), type_of(tuple[float, float] | None), type_of(int, [Gt(0)])
+    ('list of (`"a"` or `"b"`)', '[number, number]', 'whole number > 0')
+    """
+    if annotation == Channel:
+        return "channel"
+    if annotation == Day or any(getattr(m, "pattern", None) for m in metadata):
+        return "date"
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return type_of(args[0], [c for m in args[1:] for c in getattr(m, "metadata", [m])])
+    if origin in (Union, types.UnionType):
+        (inner,) = (a for a in args if a is not type(None))
+        return type_of(inner, metadata)
+    if origin is Literal:
+        return " or ".join(f"`{_toml(a)}`" for a in args)
+    if origin is tuple:
+        if args[-1] is Ellipsis:
+            inner = type_of(args[0])
+            return f"list of ({inner})" if " or " in inner else f"list of {inner}"
+        return "[" + ", ".join(type_of(a) for a in args) + "]"
+    limits = {type(m): m for m in metadata if type(m) in SIGNS}
+    if isinstance(low := limits.get(Ge), Ge) and isinstance(high := limits.get(Le), Le):
+        return f"{PLAIN[annotation]} {low.ge:g} to {high.le:g}"
+    said = [f"{sign} {getattr(limits[kind], name):g}" for kind, (name, sign) in SIGNS.items() if kind in limits]
+    return " ".join([PLAIN[annotation], *([" and ".join(said)] if said else [])])
+
+
+def default_of(field: FieldInfo) -> str:
+    """The default as TOML, or what an absent one means."""
+    if field.default is PydanticUndefined:
+        return "**required**"
+    return "none" if field.default is None else f"`{_toml(field.default)}`"
+
+
+def key_of(name: str, field: FieldInfo) -> str:
+    """The key as it stands in the file."""
+    return field.alias or name
+
+
+def table_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The model of a table, None for a plain key."""
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def presets() -> str:
+    """The values that `assemble.gapfill_smap` and `assemble.gapfill_amsr2` may take."""
+    lines = [
+        "## Gap-filling presets\n",
+        "Names for `assemble.gapfill_smap` and `assemble.gapfill_amsr2`. In days: how far off a side may lie, how far",
+        "apart two sides may lie, how far a single side is held.\n",
+        "| preset | max_side | max_span | one_sided | mode | max_hold |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, rule in PRESETS.items():
+        hold = rule.get("max_hold")
+        shown = "-" if rule["one_sided"] == "none" else rule["max_side"] if hold is None else hold
+        lines.append(
+            f"| `{name}` | {rule['max_side']} | {rule['max_span']} | {rule['one_sided']} | {rule['mode']} | {shown} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def grids() -> str:
+    """The values that `grid.name` may take."""
+    lines = [
+        "## Grids\n",
+        "Names for `grid.name` and `predict.more_grids`. Left and top are the outer corner of the first cell.\n",
+        "| name | CRS | left, m | top, m | step, m | rows x columns |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, g in GRIDS.items():
+        lines.append(f"| `{name}` | {g.crs} | {g.left!r} | {g.top!r} | {g.step!r} | {g.shape[0]} x {g.shape[1]} |")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return repr(value)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
+    print(PAGE)
