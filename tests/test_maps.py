@@ -146,6 +146,38 @@ def test_study_area() -> None:
     picture(fig)
 
 
+def test_study_area_of_what_there_is() -> None:
+    blocks = np.zeros(WINDOW.shape, int)
+    found = texts(figures.study_area(WINDOW, elevation=np.full(WINDOW.shape, 300.0), land_cover=None, land=LAND,
+                                     blocks=blocks))  # fmt: skip
+    assert "Elevation" in found and "m above sea level" in found
+    assert not {"Land cover and split", "held out", "buffer, unused"} & set(found)
+    plain = texts(figures.study_area(WINDOW, elevation=None, land_cover=None, land=LAND, blocks=blocks))
+    assert {"Land", "land"} <= set(plain) and "m above sea level" not in plain
+
+
+def test_states_are_two_colours_with_keys() -> None:
+    field = np.where(np.arange(32) < 8, 1.0, 0.0) * np.ones((32, 1))
+    fig = figures.probability_maps([figures.Panel("a", field, WINDOW)], states=True)
+    found = texts(fig)
+    assert {"frozen", "thawed", "unknown"} <= set(found) and "class border (0.5)" not in found
+    image = picture(fig)
+    assert share(image, maps.THAWED) > 2 * share(image, maps.FROZEN) > 0.05
+
+
+def test_nothing_is_drawn_beyond_the_equator_of_a_polar_square() -> None:
+    whole = named("N36")
+    fig = maps.sheet(6.0)
+    ax = fig.subplots()
+    maps.map_field(ax, np.ones(whole.shape), whole, cmap=maps.PROBABILITY)
+    canvas = picture(fig)
+    rows, cols = np.nonzero(np.abs(canvas - maps.PROBABILITY(1.0)[:3]).max(axis=-1) < 0.01)
+    # the disc fills pi/4 of its bounding box; coast and graticule take a little of it, the corners are blank
+    box = (np.ptp(rows) + 1) * (np.ptp(cols) + 1)
+    assert 0.70 < len(rows) / box < np.pi / 4
+    assert {t.get_text() for t in ax.texts} == {"0°", "90°E", "90°W"}
+
+
 def tally(days: pd.DatetimeIndex, **parts: float) -> xr.Dataset:
     names = ("true_frozen", "false_frozen", "true_thawed", "false_thawed")
     shape = (days.size, 2, 1)

@@ -139,6 +139,15 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
 def test_empty_run(tmp_path: Path) -> None:
     text = make(tmp_path / "e.html", experiment={}, figures=[], scores=[], assumptions=[], summary="", twin=False)
     assert "No scores" in text and "No figures" in text and not Tags(text).open
+    assert "By season" not in text and "was made with" not in text
+
+
+def test_versions_stand_outside_the_experiment_that_one_would_save(tmp_path: Path) -> None:
+    text = make(tmp_path / "v.html", made_with="commit abc & Python 3.11")
+    assert (
+        "was made with commit abc &amp; Python 3.11." in text
+        and "abc" not in text.split("<pre>")[-1].split("</pre>")[0]
+    )
 
 
 def test_a_failed_write_keeps_the_old_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

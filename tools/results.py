@@ -60,14 +60,11 @@ def line(row: Mapping[str, Any], *, command: str, commit: str, seed: str) -> str
     return f"| {figure} | {_number(row['value'])} {ends} | {row['n']} | `{command}` | {commit} | {seed} |"
 
 
-def stated(folder: Path, ledger: Mapping[str, Any]) -> tuple[str, str]:
-    """(commit, seeds) as the ledger or the report of the run say them; 'not recorded' where neither does."""
+def stated(folder: Path) -> tuple[str, str]:
+    """(commit, seeds) as the report of the run says them; 'not recorded' where it does not."""
     page = folder / "report.html"
     text = html.unescape(page.read_text(encoding="utf-8")) if page.exists() else ""
-    entry = ledger.get("validate", {})
-    written = entry.get("commit") or entry.get("made_with", {}).get("commit")
-    seen = re.search(r'commit\s*=\s*"([^"]+)"', text)
-    commit = written or (seen[1] if seen else "not recorded")
+    seen = re.search(r"made with commit ([^\s,]+)", text)
     seeds = []
     for block in re.findall(r"<pre>(.*?)</pre>", text, re.DOTALL):
         try:
@@ -75,7 +72,7 @@ def stated(folder: Path, ledger: Mapping[str, Any]) -> tuple[str, str]:
         except tomllib.TOMLDecodeError:
             continue
         seeds += [f"{k} {v['seed']}" for k, v in tables.items() if isinstance(v, dict) and "seed" in v]
-    return commit, ", ".join(seeds) or "not recorded"
+    return seen[1] if seen else "not recorded", ", ".join(seeds) or "not recorded"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     got = ask.parse_args(arguments)
     rows = json.loads((got.run / "scores.json").read_text(encoding="utf-8"))
     ledger = json.loads((got.run / "steps.json").read_text(encoding="utf-8"))
-    commit, seed = stated(got.run, ledger)
+    commit, seed = stated(got.run)
     print(HEAD)
     for row in chosen(rows, got.row or ROWS):
         print(line(row, command=got.command, commit=commit, seed=seed))

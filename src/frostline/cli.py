@@ -124,7 +124,7 @@ def execute(
     if run.path("report.html").exists() and "report" in names:
         print(f"report: {run.path('report.html')}")
     if skipped:
-        print(f"finished; {skipped} broken input files were left out ({run.path('inventory.json')})", file=sys.stderr)
+        print(f"finished; {skipped} inputs are broken or missing ({run.path('inventory.json')})", file=sys.stderr)
     return SKIPPED if skipped else 0
 
 

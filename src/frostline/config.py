@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from frostline.errors import ConfigError
 
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+def _real_day(text: str) -> str:
+    date.fromisoformat(text)  # a ValueError says what is wrong: month out of range, day out of range
+    return text
+
+
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_real_day)]
 Span = tuple[Day, Day]
 Share = Annotated[float, Field(ge=0, le=1)]
 Box = tuple[Share, Share, Share, Share]
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+GridName = Literal["N09", "N36", "M09", "M36", "M25", "ML25"]
 Channel = Literal["tb_1v", "tb_1h", "tb_18v", "tb_18h", "tb_36v", "tb_36h"]
 CHANNELS: tuple[Channel, ...] = ("tb_1v", "tb_1h", "tb_18v", "tb_18h", "tb_36v", "tb_36h")
 
@@ -30,7 +38,7 @@ class Table(BaseModel):
 class GridTable(Table):
     """The record's grid, or a window of it."""
 
-    name: str = Field("N09", description="whole grid: N09, N36, M09, M36, M25 or ML25")
+    name: GridName = Field("N09", description="whole grid")
     center: tuple[float, float] | None = Field(None, description="longitude, latitude of the window's middle cell")
     shape: tuple[Positive, Positive] | None = Field(None, description="rows, columns of the window")
 
@@ -114,7 +122,6 @@ class TrainTable(Table):
     inputs: tuple[Channel, ...] = Field(CHANNELS, description="brightness temperatures the net sees")
     compare: tuple[tuple[Channel, ...], ...] = Field((), description="input sets of rival nets, scored beside")
     statics: tuple[Literal["elevation"], ...] = Field(("elevation",), description="static fields the net sees")
-    net: Literal["unet"] = Field("unet", description="network")
     width: Positive = Field(32, description="filters of the first block")
     depth: Positive = Field(4, description="down- and up-sampling steps")
     head: Literal["code", "paper"] = Field("code", description="1x1 and one logit, or 3x3 and two sigmoids")
@@ -138,7 +145,7 @@ class PredictTable(Table):
 
     method: Literal["net", "reanalysis"] = Field("net", description="the trained net, or the reanalysis' own state")
     low_confidence: Share = Field(0.1, description="flagged when |p - 0.5| is smaller")
-    more_grids: tuple[str, ...] = Field((), description="further whole grids for a reanalysis record")
+    more_grids: tuple[GridName, ...] = Field((), description="further whole grids for a reanalysis record")
 
 
 class ValidateTable(Table):
@@ -185,10 +192,20 @@ class Experiment(Table):
 
     @model_validator(mode="after")
     def _fits(self) -> Experiment:
+        if self.twin is not None and self.grid.name != "N09":
+            raise ValueError('[twin] writes SMAP files of a window of N09: grid.name must be "N09"')
         if self.predict.method == "net" and self.train is None:
             raise ValueError('predict.method = "net" needs a [train] table')
+        if self.predict.method == "reanalysis" and self.train is not None:
+            raise ValueError('predict.method = "reanalysis" leaves the [train] table without use: take one of them out')
+        if self.predict.method == "net" and self.predict.more_grids:
+            raise ValueError('predict.more_grids is for predict.method = "reanalysis"')
         if self.train is not None and self.split is None:
             raise ValueError("[train] needs a [split] table")
+        asked = [*(self.report.days or ()), *(day for span in self.export.cog for day in span)]
+        outside = [day for day in asked if not self.period.start <= day <= self.period.end]
+        if outside:
+            raise ValueError(f"report.days and export.cog must lie within period: {', '.join(outside)}")
         if self.train is not None:
             unknown = {c for s in (self.train.inputs, *self.train.compare) for c in s} - set(self.assemble.channels)
             if unknown:
@@ -235,6 +252,8 @@ def _override(tables: dict[str, Any], text: str) -> None:
     at = tables
     for name in parents:
         at = at.setdefault(name, {})
+        if not isinstance(at, dict):
+            raise ConfigError("E-CONFIG", where=f"--set {text}", cause=f"{name} is no table")
     at[last] = parsed
 
 

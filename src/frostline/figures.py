@@ -30,6 +30,7 @@ COVER = (
 TERRAIN = LinearSegmentedColormap.from_list(
     "terrain", ["#d9e4c8", "#efe6c0", "#d3b583", "#a97f55", "#7d5a44", "#f6f3f0"]
 )
+NO_SOIL = "sea, no soil"  # lakes and ice too
 PLAIN = "#d9e4c8"  # land of no known height
 # Right in pale tints, wrong in full ones: the eye goes to the errors.
 OUTCOMES = (
@@ -71,8 +72,8 @@ def study_area(
     two = land_cover is not None
     axes = fig.subplot_mosaic(
         [["height", "cover", "where"], ["height", "cover", "legend"], ["bar", "none", "legend"]]
-        if two else [["height", "where"], ["height", "legend"], ["bar", "legend"]],
-        width_ratios=[1, 1, 0.5] if two else [2, 0.8], height_ratios=[1, 1.35, 0.1] if two else [1, 1.35, 0.06],
+        if two else [["height", "where"], ["height", "legend"]],
+        width_ratios=[1, 1, 0.5] if two else [2, 0.8], height_ratios=[1, 1.35, 0.1] if two else [1, 1.35],
     )  # fmt: skip
     placed = [p for p in (stations, heldout_stations) if p is not None and np.size(p[0])]
     handles: list[Patch | Line2D] = []
@@ -84,10 +85,12 @@ def study_area(
     norm = Normalize(0, max(float(np.nanmax(heights, initial=1.0)), 1.0))
     image = map_field(axes["height"], heights, grid, cmap=colours, norm=norm, land=land, title=title)
     if elevation is None:
-        axes["bar"].axis("off")
         handles.append(Patch(facecolor=PLAIN, edgecolor=INK, lw=0.4, label="land"))
     else:
-        bar = fig.colorbar(image, cax=axes["bar"], orientation="horizontal")
+        if two:
+            bar = fig.colorbar(image, cax=axes["bar"], orientation="horizontal")
+        else:
+            bar = fig.colorbar(image, ax=axes["height"], location="bottom", shrink=0.6, aspect=40)
         bar.set_label("m above sea level", fontsize=FONT - 1)
         bar.ax.tick_params(labelsize=FONT - 1.5)
     for points, face, label in (
@@ -114,7 +117,7 @@ def study_area(
         handles += [Patch(facecolor=COVER[int(i)][2], edgecolor=INK, lw=0.4, label=COVER[int(i)][0]) for i in present]
     for name in ("height", "cover") if two else ("height",):
         _outline(axes[name], blocks, grid)
-    handles.append(Patch(facecolor=SEA, edgecolor=INK, lw=0.4, label="sea"))
+    handles.append(Patch(facecolor=SEA, edgecolor=INK, lw=0.4, label=NO_SOIL))
     locator(axes["where"], grid)
     axes["legend"].axis("off")
     axes["legend"].legend(handles=handles, loc="upper left", fontsize=FONT - 1.5, frameon=False, borderaxespad=0)
@@ -136,7 +139,7 @@ def probability_maps(panels: Sequence[Panel], *, states: bool = False, note: str
     With `states` the fields hold 0 and 1 only: two colours with their keys, no bar and no line. Each panel has
     its own grid, so one product can stand beside another on another grid.
     """
-    fig, axes = _panels(panels, note)
+    fig, axes = _panels(panels, note, foot=0.4 if states else 1.2)
     image = None
     for ax, panel in zip(axes, panels, strict=True):
         cmap = ListedColormap([THAWED, FROZEN]) if states else PROBABILITY
@@ -144,7 +147,7 @@ def probability_maps(panels: Sequence[Panel], *, states: bool = False, note: str
         known = np.ma.masked_invalid(panel.field)
         if not states and min(panel.grid.shape) > 1 and np.ma.min(known) < 0.5 < np.ma.max(known):
             ax.contour(panel.grid.x, panel.grid.y, known, levels=[0.5], colors=[INK], linewidths=1.0, zorder=5)
-    handles: list[Patch | Line2D] = [unknown_patch(), Patch(facecolor=SEA, label="sea")]
+    handles: list[Patch | Line2D] = [unknown_patch(), Patch(facecolor=SEA, label=NO_SOIL)]
     if states:
         handles = [Patch(facecolor=FROZEN, label="frozen"), Patch(facecolor=THAWED, label="thawed"), *handles]
     elif image is not None:
@@ -163,7 +166,7 @@ def difference_maps(panels: Sequence[Panel], truths: Sequence[NDArray], *, note:
     `truths` are (y, x) with 0, 1, NaN. A claim of exactly 0.5 is a tie: drawn as unknown. Each panel's
     title is given its share of known cells that is right, and their number.
     """
-    fig, axes = _panels(panels, note)
+    fig, axes = _panels(panels, note, foot=0.4)
     norm = BoundaryNorm(np.arange(5) - 0.5, 4)
     for ax, panel, truth in zip(axes, panels, truths, strict=True):
         field = outcomes(panel.field, truth)
@@ -173,7 +176,7 @@ def difference_maps(panels: Sequence[Panel], truths: Sequence[NDArray], *, note:
         map_field(ax, field, panel.grid, cmap=ListedColormap([c for _, c in OUTCOMES]), norm=norm, land=panel.land,
                   title=f"{panel.title}: {right}")  # fmt: skip
     handles: list[Patch | Line2D] = [Patch(facecolor=colour, label=name) for name, colour in OUTCOMES]
-    _legend(fig, [*handles, unknown_patch(), Patch(facecolor=SEA, label="sea")])
+    _legend(fig, [*handles, unknown_patch(), Patch(facecolor=SEA, label=NO_SOIL)])
     return fig
 
 
@@ -189,16 +192,16 @@ def outcomes(claim: NDArray, truth: NDArray) -> NDArray[np.float64]:
     return np.where(known, number, np.nan)
 
 
-def _panels(panels: Sequence[Panel], note: str) -> tuple[Figure, list[Axes]]:
-    """A figure with one axes per panel, two in a row, as high as their shapes ask for."""
+def _panels(panels: Sequence[Panel], note: str, *, foot: float) -> tuple[Figure, list[Axes]]:
+    """A figure with one axes per panel, two in a row, as high as their shapes ask for, and `foot` inches below."""
     if not panels:
         raise ValueError("a figure of maps needs one panel or more")
     columns = min(len(panels), 2)
     heights = []
     for first in range(0, len(panels), columns):
         shapes = [p.grid.shape for p in panels[first : first + columns]]
-        heights.append(min(max(rows / cols for rows, cols in shapes), 1.3) * (3.7 if columns == 2 else 6.2) + 0.5)
-    fig = sheet(1.2 + sum(heights), note=note)
+        heights.append(min(max(rows / cols for rows, cols in shapes), 1.3) * (3.7 if columns == 2 else 6.2) + 0.65)
+    fig = sheet(foot + sum(heights), note=note)
     grid = fig.subplots(len(heights), columns, squeeze=False, height_ratios=heights)
     for ax in grid.flat:
         ax.set_anchor("N")

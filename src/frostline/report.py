@@ -40,6 +40,7 @@ def write_report(
     summary: str,
     warnings: Sequence[str],
     twin: bool,
+    made_with: str = "",
     split: str = "heldout",
 ) -> Path:
     """Write the report and return its path.
@@ -47,9 +48,9 @@ def write_report(
     `experiment` is the experiment file's tables, echoed as TOML; `figures` are (figure, caption); `scores` are
     rows as in scores.json, of which those of `split` are shown; `assumptions` are (topic, stated by the paper,
     assumed by us); paragraphs of `summary` are parted by blank lines. With `twin` the page and every caption
-    say that the numbers come from the twin Earth. A score without n or interval is never shown. No scripts,
-    no links outwards, everything escaped; written beside its place and moved there when whole.
-    Raises DiskError when it cannot be written.
+    say that the numbers come from the twin Earth; `made_with` is a line on versions. A score without n or
+    interval is never shown. No scripts, no links outwards, everything escaped; written beside its place and moved
+    there when whole. Raises DiskError when it cannot be written.
     """
     path = Path(path)
     kept = [row for row in scores if row["split"] == split and shown(row)]
@@ -66,6 +67,7 @@ def write_report(
         figures=[(png(figure), caption) for figure, caption in figures],
         assumptions=list(assumptions),
         experiment=toml(experiment),
+        made_with=made_with,
     )
     part = path.with_name(f"{path.name}.part-{os.getpid()}")
     try:

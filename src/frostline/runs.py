@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,10 +35,12 @@ class Run:
         """A place in the folder."""
         return self.folder.joinpath(*parts)
 
+    def warn(self, text: object) -> None:
+        """Say what is wrong: on stderr, however quiet the run."""
+        print(f"  {text}", file=sys.stderr)
+
     def track(self, items: Iterable[T], *, total: int | None, label: str) -> Iterator[T]:
         """The items, with a progress bar on stderr while they pass (none when quiet or not on a terminal)."""
-        import sys
-
         from rich.console import Console
         from rich.progress import track
 

@@ -157,7 +157,7 @@ def open_store(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
         known = xr.DataArray(~torn, dims=DIMS[:2], coords={"time": ds["time"], "overpass": ds["overpass"]})
         for name in map(str, ds.data_vars):
             if ds[name].dims == DIMS:
-                fill = spec_of(name).fill if name in INTEGERS else np.nan
+                fill = spec_of(name).fill if np.issubdtype(ds[name].dtype, np.integer) else np.nan
                 ds[name] = ds[name].where(known, fill).astype(ds[name].dtype).assign_attrs(ds[name].attrs)
     return ds
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from frostline.config import Experiment
+from frostline.errors import InputError
 from frostline.runs import Run, fingerprint, forget, identity, is_fresh, record_step, upstream
 from frostline.steps import evidence, inputs, model, pictures, stack
 from frostline.steps.common import folders
@@ -68,7 +70,7 @@ STEPS = {
         "score the record and its baselines",
     ),
     "map": Step(pictures.draw, ("validate",), ("title", "report"), lambda e: ("figures",), "draw the figures"),
-    "report": Step(pictures.report, ("map",), ("title",), lambda e: ("report.html",), "write the report"),
+    "report": Step(pictures.report, ("map",), ("title", "export"), lambda e: ("report.html",), "write the report"),
     "export": Step(
         pictures.export, ("predict",), ("title", "export"), lambda e: ("export",), "write netCDF and GeoTIFF files"
     ),
@@ -76,13 +78,24 @@ STEPS = {
 
 
 def run_step(name: str, experiment: Experiment, run: Run, *, force: bool = False) -> dict[str, Any]:
-    """Run one step, or skip it when nothing it stands on changed; what it noted, with `fresh` when skipped."""
+    """Run one step, or skip it when nothing it stands on changed; what it noted, with `fresh` when skipped.
+
+    Raises E-STEP when a step it stands on has not run with these settings and inputs.
+    """
     step = STEPS[name]
-    mark = mark_of(name, experiment, run)
+    before = {earlier: mark_of(earlier, experiment, run) for earlier in foundations(name, experiment)}
+    for earlier, expected in before.items():
+        if upstream(run, earlier) != expected:
+            cause = f"step {earlier!r} ran with other settings or inputs"
+            raise InputError("E-STEP", where=run.folder, cause=cause, remedy=f"run: frostline {earlier}")
+    mark = _mark(name, experiment, run, list(before.values()))
     outputs = [run.path(p) for p in step.makes(experiment)]
     if not force and is_fresh(run, name, mark, outputs):
         return {"fresh": True}
     forget(run, [name])
+    if force:  # what lies there would be gone on with
+        for path in outputs:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     began = time.monotonic()
     notes = step.does(experiment, run)
     record_step(run, name, mark, seconds=time.monotonic() - began, notes=notes)
@@ -90,11 +103,16 @@ def run_step(name: str, experiment: Experiment, run: Run, *, force: bool = False
 
 
 def mark_of(name: str, experiment: Experiment, run: Run) -> str:
-    """The fingerprint of a step: its tables, the fingerprints before it, and for `read` the files themselves."""
-    step = STEPS[name]
-    tables = {t: _table(getattr(experiment, t)) for t in step.tables}
-    before = [upstream(run, earlier) for earlier in foundations(name, experiment)]
-    files = {p: identity(place) for p, place in folders(experiment, run).items()} if name == "read" else {}
+    """What a step's fingerprint must be: its tables, the steps before it, and the files that it takes."""
+    return _mark(name, experiment, run, [mark_of(e, experiment, run) for e in foundations(name, experiment)])
+
+
+def _mark(name: str, experiment: Experiment, run: Run, before: list[str]) -> str:
+    tables = {t: _table(getattr(experiment, t)) for t in STEPS[name].tables}
+    files = {}
+    if name in ("read", "map"):  # the picture is only drawn: another one must not make the stack again
+        places = folders(experiment, run)
+        files = {p: identity(place) for p, place in places.items() if (p == "picture") == (name == "map")}
     return fingerprint(name, tables, before, files)
 
 

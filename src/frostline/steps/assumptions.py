@@ -1,6 +1,12 @@
 """What Donahue et al. 2023 state and what they leave open, beside what is done here; for the report."""
 
-ASSUMPTIONS: list[tuple[str, str, str]] = [
+from __future__ import annotations
+
+from frostline.config import Experiment
+
+Line = tuple[str, str, str]  # topic, stated by the paper, assumed by us
+
+INPUTS: list[Line] = [
     (
         "Gap filling",
         "Equation 1 within a five-day window; the window's ends and one-sided gaps are not defined.",
@@ -11,12 +17,17 @@ ASSUMPTIONS: list[tuple[str, str, str]] = [
         "A 10 km global EASE-Grid, interpolated linearly.",
         "JAXA's level 3 files are equirectangular, 0.1 degree; bilinear with precomputed weights.",
     ),
+]
+LABELS: list[Line] = [
     (
         "Label hours",
         "ERA5 soil temperature at 6 a.m. and 6 p.m. local time.",
-        "Sampled from hourly fields at local solar time of each cell; UTC hours as an option.",
+        "Local solar time of each cell, linear between the two UTC fields around it (hourly ERA5, three-hourly GLDAS); "
+        "UTC hours as an option.",
     ),
     ("Threshold", "0 degC for ERA5 and stations.", "273.15 K for both, configurable."),
+]
+NET: list[Line] = [
     (
         "Network",
         "U-Net, four steps down and up, 3x3 convolutions, batch normalisation, leaky ReLU, spatial dropout 0.2; "
@@ -44,3 +55,10 @@ ASSUMPTIONS: list[tuple[str, str, str]] = [
         "Random crops of the training area only, so that the net cannot learn places by heart.",
     ),
 ]
+
+
+def assumptions(experiment: Experiment) -> list[Line]:
+    """The lines that bear on a run: of its inputs, its labels, its net."""
+    named = experiment.inputs
+    out = INPUTS if named.smap or named.amsr2 else []
+    return [*out, *LABELS, *(NET if experiment.train is not None else [])]

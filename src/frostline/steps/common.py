@@ -16,7 +16,21 @@ from frostline.grid import Grid, named
 from frostline.runs import Run
 from frostline.split import Split, cell_roles, day_roles
 
-PRODUCTS = ("smap", "amsr2", "era5", "gldas", "dem", "elevation", "landcover", "landmask", "ismn", "uscrn", "stations")
+# Each product and whom to ask for it
+SOURCES = {
+    "smap": "NSIDC-0738, SMAP rSIR brightness temperatures",
+    "amsr2": "JAXA G-Portal, AMSR2 level 3, 0.1 degree",
+    "era5": "Copernicus Climate Data Store, ERA5 hourly",
+    "gldas": "NASA GES DISC, GLDAS-Noah 2.1 three-hourly",
+    "dem": "USGS, GMTED2010",
+    "elevation": "NASA LDAS, GLDASp4_elevation_025d",
+    "landcover": "NASA LP DAAC, MCD12 with IGBP classes",
+    "landmask": "NASA LDAS, GLDASp4_landmask_025d",
+    "ismn": "International Soil Moisture Network",
+    "uscrn": "NOAA NCEI, US Climate Reference Network",
+    "stations": "a table of your own",
+    "picture": "NSIDC, SMAP freeze/thaw GeoTIFF",
+}
 
 
 def grid_of(experiment: Experiment) -> Grid:
@@ -48,7 +62,7 @@ def root_of(experiment: Experiment, run: Run) -> Path:
                 "E-INPUT-MISSING",
                 where=f"inputs.root = {text!r}",
                 cause=f"the environment variable {name} is not set",
-                remedy=f"set {name} to the folder that holds the files ({_wanted(experiment)})",
+                remedy=f"set it to the folder that holds {_wanted(experiment)}",
             )
         return os.environ[name]
 
@@ -56,22 +70,17 @@ def root_of(experiment: Experiment, run: Run) -> Path:
 
 
 def folders(experiment: Experiment, run: Run) -> dict[str, Path]:
-    """Where each product that the experiment names lies; a missing place is one clear line."""
+    """Where each product that the experiment names lies; one clear line tells all that are not there."""
     root = root_of(experiment, run)
-    found = {}
-    for product in PRODUCTS:
-        name = getattr(experiment.inputs, product)
-        if name is None:
-            continue
-        place = root / name
-        if not place.exists():
-            raise InputError(
-                "E-INPUT-MISSING",
-                where=place,
-                cause=f"inputs.{product} is not there",
-                remedy="check inputs.root" if experiment.twin is None else "run: frostline twin",
-            )
-        found[product] = place
+    found = {product: root / name for product, name in _named(experiment).items()}
+    lost = [product for product, place in found.items() if not place.exists()]
+    if lost:
+        raise InputError(
+            "E-INPUT-MISSING",
+            where=root,
+            cause="not there: " + "; ".join(f"{_key(p)} = {_named(experiment)[p]!r} ({SOURCES[p]})" for p in lost),
+            remedy="put them there or check inputs.root" if experiment.twin is None else "run: frostline twin",
+        )
     return found
 
 
@@ -126,5 +135,15 @@ def rival_name(inputs: tuple[str, ...]) -> str:
     return "unet_" + "_".join(sorted({m[1] for m in found if m}, key=int))
 
 
+def _named(experiment: Experiment) -> dict[str, str]:
+    """The products an experiment names, as it names them."""
+    table = experiment.inputs.model_dump() | {"picture": experiment.report.picture}
+    return {product: table[product] for product in SOURCES if table[product] is not None}
+
+
+def _key(product: str) -> str:
+    return "report.picture" if product == "picture" else f"inputs.{product}"
+
+
 def _wanted(experiment: Experiment) -> str:
-    return ", ".join(p for p in PRODUCTS if getattr(experiment.inputs, p) is not None)
+    return "; ".join(f"{name} ({SOURCES[product]})" for product, name in _named(experiment).items())

@@ -11,8 +11,10 @@ import xarray as xr
 
 from frostline import labels, regrid
 from frostline.config import Experiment
+from frostline.errors import InputError
 from frostline.grid import Grid
 from frostline.read.era5 import era5_grid, era5_times, load_era5
+from frostline.steps.refusals import Refuse
 
 HOURS_HELD = 64_000_000  # cells of hourly reanalysis regridded at once: 256 MB
 REGRID = {"bilinear": regrid.bilinear, "nearest": regrid.nearest}
@@ -31,7 +33,7 @@ def around(source: Grid, target: Grid, margin: int = 3) -> Grid:
 
 
 def reanalysis_labels(
-    experiment: Experiment, inventory: Mapping[str, Any], grid: Grid, days: np.ndarray
+    experiment: Experiment, inventory: Mapping[str, Any], grid: Grid, days: np.ndarray, refuse: Refuse
 ) -> Iterator[tuple[np.datetime64, int, np.ndarray, np.ndarray]] | None:
     """Soil temperature and state at the overpasses' local hours, or None without a reanalysis."""
     table = experiment.labels
@@ -40,42 +42,69 @@ def reanalysis_labels(
         return None
     files = [Path(row[0]) for row in inventory[product]["files"]]
     fields = (
-        era5_hours(files, grid, days, experiment.assemble.regrid)
+        era5_hours(files, grid, days, experiment.assemble.regrid, refuse)
         if product == "era5"
-        else gldas_hours(files, grid, experiment.assemble.regrid)
+        else gldas_hours(files, grid, experiment.assemble.regrid, refuse)
     )
     return labels.solar_labels(fields, grid, dates=days, mode=table.time, threshold=table.threshold)
 
 
-def era5_hours(files: Sequence[Path], grid: Grid, days: np.ndarray, method: str) -> Iterator[xr.Dataset]:
-    """Hourly soil temperature on the grid, files in the order of their first hour, a few hours at a time."""
+def era5_hours(
+    files: Sequence[Path], grid: Grid, days: np.ndarray, method: str, refuse: Refuse
+) -> Iterator[xr.Dataset]:
+    """Hourly soil temperature on the grid, files in the order of their first hour, a few hours at a time.
+
+    Hours that an earlier file has too are left out; a file that cannot be read, or adds no hour, is refused.
+    """
     low, high = days[0] - np.timedelta64(1, "D"), days[-1] + np.timedelta64(2, "D")
     dated = sorted((era5_times(p)[[0, -1]].tolist(), p) for p in files)
     through: dict[Grid, Any] = {}
+    last = low - np.timedelta64(1, "D")
     for (start, end), path in dated:
         if end < int(low) or start > int(high):
             continue
-        source = era5_grid(path)
-        if source not in through:
-            part = around(source, grid)
-            through[source] = (part, REGRID[method](part, grid))
-        part, weights = through[source]
-        times, values = load_era5(path, window=part, names=["soil_temperature"])
+        try:
+            source = era5_grid(path)
+            if source not in through:
+                part = around(source, grid)
+                through[source] = (part, REGRID[method](part, grid))
+            part, weights = through[source]
+            times, values = load_era5(path, window=part, names=["soil_temperature"])
+            if times[-1] <= last:
+                cause = "all of its hours are in other files"
+                raise InputError("E-INPUT-TIME", where=path, cause=cause, remedy="keep one of them")
+        except InputError as error:
+            refuse("era5", path, error)
+            continue
+        new = int(np.searchsorted(times, last, "right"))
         step = max(1, HOURS_HELD // (grid.shape[0] * grid.shape[1]))
-        for at in range(0, len(times), step):
+        for at in range(new, len(times), step):
             field = regrid.apply(weights, values["soil_temperature"][at : at + step])
             yield hours_dataset(field, times[at : at + step], grid)
+        last = times[-1]
 
 
-def gldas_hours(files: Sequence[Path], grid: Grid, method: str) -> Iterator[xr.Dataset]:
-    """Three-hourly soil temperature on the grid, one file at a time."""
+def gldas_hours(files: Sequence[Path], grid: Grid, method: str, refuse: Refuse) -> Iterator[xr.Dataset]:
+    """Three-hourly soil temperature on the grid, one file at a time, in the order of their instants as listed.
+
+    A file that cannot be read, or holds an instant that another has too, is refused.
+    """
     from frostline.read.gldas import read_gldas
 
-    weights = None
-    for path in sorted(files):
-        ds = read_gldas(path)
+    weights, last = None, np.datetime64("NaT")
+    for path in files:
+        try:
+            ds = read_gldas(path)
+            if ds["time"].values[0] <= last:
+                cause = "its instant is in another file"
+                raise InputError("E-INPUT-TIME", where=path, cause=cause, remedy="keep one of them")
+            field = ds["soil_temperature"].values
+        except InputError as error:
+            refuse("gldas", path, error)
+            continue
+        last = ds["time"].values[0]
         weights = weights or REGRID[method](Grid.of(ds), grid)
-        yield hours_dataset(regrid.apply(weights, ds["soil_temperature"].values), ds["time"].values, grid)
+        yield hours_dataset(regrid.apply(weights, field), ds["time"].values, grid)
 
 
 def hours_dataset(field: np.ndarray, times: np.ndarray, grid: Grid) -> xr.Dataset:

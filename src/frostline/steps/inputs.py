@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from frostline.errors import InputError
 from frostline.read.amsr2 import check_origin, list_amsr2
 from frostline.read.cetb import list_cetb
 from frostline.read.common import files_below
+from frostline.read.era5 import era5_times
 from frostline.read.gate import inspect_file
+from frostline.read.gldas import list_gldas
 from frostline.runs import Run, write_json
 from frostline.steps.common import days_of, folders, grid_of
 
@@ -36,7 +38,6 @@ KINDS = {
 }
 SUFFIXES = {
     "era5": (".nc", ".zip"),
-    "gldas": (".grb", ".grib"),
     "dem": (".tif",),
     "elevation": (".nc4", ".nc"),
     "landcover": (".tif",),
@@ -44,6 +45,7 @@ SUFFIXES = {
     "ismn": (".stm", ".zip"),
     "uscrn": (".txt",),
     "stations": (".csv", ".parquet"),
+    "picture": (".tif",),
 }
 Row = tuple[str, str | None, int | None, str | None]  # path, date, overpass, channel
 GROUND = ("elevation", "land", "land_cover")
@@ -57,6 +59,7 @@ def twin(experiment: Experiment, run: Run) -> dict[str, Any]:
 
     table = experiment.twin
     if table is None:
+        shutil.rmtree(run.path("truth.zarr"), ignore_errors=True)  # of an experiment that had one
         return {"skipped": "no [twin] table: the files are real"}
     grid, days = grid_of(experiment), days_of(experiment)
     ground = make_ground(grid, seed=table.seed, land=coast.land_mask(grid))
@@ -131,25 +134,58 @@ def read(experiment: Experiment, run: Run) -> dict[str, Any]:
     notes: dict[str, Any] = {}
     broken = 0
     for product, place in folders(experiment, run).items():
-        entry = _stock(product, place, days, run)
+        entry = stock(product, place, days, run)
         inventory[product] = entry
-        broken += len(entry["bad"])
+        broken += len(entry["bad"]) + len(entry["empty_years"])
         missing = len(entry["missing_days"])
-        if product == "amsr2":  # the files do not say where their columns begin; land and sea do
-            entry["origin"] = check_origin(entry["files"][0][0])
+        if product == "amsr2":
+            entry["origin"] = _origin(entry["files"])
         notes[product] = f"{len(entry['files'])} files" + (f", {missing} days without any" if missing else "")
-        for line in [*entry["bad"].values(), *[f"{product}: no file at all in {y}" for y in entry["empty_years"]]]:
-            run.say(f"  {line}")
+        for line in [*entry["bad"].values(), *_lacks(product, entry)]:
+            run.warn(line)
     write_json(run.path("inventory.json"), inventory)
     return notes | ({"skipped_inputs": broken} if broken else {})
 
 
-def _stock(product: str, place: Path, days: np.ndarray, run: Run) -> dict[str, Any]:
+def _origin(files: list[Row]) -> str:
+    """Whether AMSR2's columns begin at 0 E, which the files do not say but land and sea do.
+
+    A wrong origin is in every file, a broken file is one: the third that fails is believed.
+    """
+    for row in files[:2]:
+        try:
+            return check_origin(row[0])
+        except InputError:
+            continue
+    return check_origin(files[-1][0])
+
+
+def _lacks(product: str, entry: Mapping[str, Any]) -> list[InputError]:
+    """What is there twice, and what is not there, each as a line for people."""
+    lines = []
+    if twice := entry["superseded"]:
+        cause = f"{len(twice)} {product} files are there in a newer version too, which is used"
+        lines.append(InputError("E-INPUT-TIME", where=twice[0], cause=cause, remedy="remove the older ones"))
+    if days := entry["missing_days"]:
+        years = f", none at all of {', '.join(entry['empty_years'])}" if entry["empty_years"] else ""
+        cause = f"{len(days)} days have no {product} file, the first is {days[0]}{years}"
+        remedy = "fetch them, or shorten the period; what gap filling does not reach stays unknown"
+        lines.append(InputError("E-INPUT-MISSING", where=entry["place"], cause=cause, remedy=remedy))
+    return lines
+
+
+def stock(product: str, place: Path, days: np.ndarray, run: Run) -> dict[str, Any]:
     """Files of one product that can be used, each (path, date, overpass, channel), and all that cannot."""
     listing = LISTINGS[product](place) if product in LISTINGS else None
-    if listing is None:
+    rows: list[Row]
+    if product == "gldas":  # local dates begin on the UTC day before and end on the one after
+        instants = list_gldas(place)
+        low, high = days[0] - np.timedelta64(1, "D"), days[-1] + np.timedelta64(2, "D")
+        rows = [(str(path), None, None, None) for path, when in instants if low <= when < high]
+        ignored = len(instants) - len(rows)
+    elif listing is None:
         paths = [place] if place.is_file() else list(files_below(place))
-        rows: list[Row] = [(str(p), None, None, None) for p in paths if p.suffix in SUFFIXES[product]]
+        rows = [(str(p), None, None, None) for p in paths if p.suffix in SUFFIXES[product]]
         ignored = len(paths) - len(rows)
     else:
         # neighbours outside the period still fill its gaps
@@ -157,11 +193,13 @@ def _stock(product: str, place: Path, days: np.ndarray, run: Run) -> dict[str, A
         inside = [f for f in listing.found if near[0] <= f.date <= near[1]]
         rows = [(str(f.path), str(f.date), f.overpass, f.channel) for f in inside]
         ignored = len(listing.ignored)
-    good, bad = [], {}
+    good, bad, have = [], {}, set()
     for row in run.track(rows, total=len(rows), label=f"looking at {product}"):
         try:
             inspect_file(row[0], KINDS.get(Path(row[0]).suffix.lower(), "text"))
+            dates = era5_times(row[0]).astype("datetime64[D]").astype(str) if product == "era5" else [row[1]]
             good.append(row)
+            have |= {str(d) for d in dates if d}
         except InputError as error:
             bad[row[0]] = str(error)
     if not good:
@@ -169,14 +207,14 @@ def _stock(product: str, place: Path, days: np.ndarray, run: Run) -> dict[str, A
         cause = f"no usable {product} file for {span}" + (f" ({next(iter(bad.values()))})" if bad else "")
         remedy = f"put the files there, or take inputs.{product} out"
         raise InputError("E-INPUT-EMPTY", where=place, cause=cause, remedy=remedy)
-    have = {row[1] for row in good}
     wanted = days.astype("datetime64[D]").astype(str)
-    missing = [d for d in wanted.tolist() if d not in have] if listing is not None else []
-    empty = sorted({d[:4] for d in missing} - {d[:4] for d in have if d})
+    missing = [d for d in wanted.tolist() if d not in have] if have else []
+    empty = sorted({d[:4] for d in missing} - {d[:4] for d in wanted.tolist() if d in have})
     return {
         "place": str(place),
         "files": good,
         "bad": bad,
+        "unreadable": {},
         "superseded": [str(f.path) for f in listing.superseded] if listing is not None else [],
         "ignored": ignored,
         "missing_days": missing,

@@ -17,8 +17,9 @@ from frostline.grid import Grid, named
 from frostline.learn.checkpoint import load
 from frostline.runs import Run, read_json
 from frostline.schema import QUALITY
-from frostline.steps.common import days_of, grid_of, rival_name, roles
+from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
+from frostline.steps.refusals import refuser
 
 RECORD = ("frozen", "quality", "age")
 
@@ -36,11 +37,11 @@ def nets(table: TrainTable) -> dict[str, tuple[str, ...]]:
 
 def train(experiment: Experiment, run: Run) -> dict[str, Any]:
     """Train the net and its rivals on the declared days and cells; one checkpoint folder each."""
-    from frostline.learn.train import train as learn
-
     table = experiment.train
     if table is None:
         return {"skipped": "no [train] table"}
+    from frostline.learn.train import train as learn
+
     _threads(run)
     stack = store.open_store(run.path("stack.zarr"))
     day_role, cell_role = roles(experiment)
@@ -56,7 +57,6 @@ def train(experiment: Experiment, run: Run) -> dict[str, Any]:
             area=taught,
             validation_area=chosen if chosen.any() else taught,
             work_dir=run.path("work", name),
-            net=table.net,
             net_options={"width": table.width, "depth": table.depth, "dropout": table.dropout, "head": table.head},
             epochs=table.epochs,
             batch=table.batch,
@@ -84,7 +84,7 @@ def train(experiment: Experiment, run: Run) -> dict[str, Any]:
 
 
 def predict(experiment: Experiment, run: Run) -> dict[str, Any]:
-    """The record of each net, or of the reanalysis, straight into its store; verified days are kept."""
+    """The record of each net, or of the reanalysis, straight into its store."""
     if experiment.predict.method == "reanalysis":
         return _reanalysis_records(experiment, run)
     from frostline.learn.predict import predict as infer
@@ -130,22 +130,24 @@ def _reanalysis_records(experiment: Experiment, run: Run) -> dict[str, Any]:
     stack = store.open_store(run.path("stack.zarr"))
     land = stack["land"].values == 1
     notes = {}
-    path = new_record(record_path(run, "reanalysis"), stack, grid_of(experiment), {"source": "reanalysis threshold"})
+    inventory = read_json(run.path("inventory.json"))
+    source = SOURCES["era5" if "era5" in inventory else "gldas"]
+    attrs = {"source": f"{source}: soil below {experiment.labels.threshold} K", "experiment": experiment.title}
+    path = new_record(record_path(run, "reanalysis"), stack, grid_of(experiment), attrs)
     with store.writer(path) as write:
         for t in range(stack.sizes["time"]):
             for o in range(stack.sizes["overpass"]):
                 state = stack["label_reanalysis"][t, o].values
                 write(t, _known(np.where(land, state, np.nan), land), overpass=o)
     notes["reanalysis"] = int(store.verified(path).sum())
-    inventory = read_json(run.path("inventory.json"))
     for name in experiment.predict.more_grids:
         from frostline.steps.places import statics
 
         grid, days = named(name), days_of(experiment)
         land = statics(experiment, inventory, grid)["land"] == 1
-        fields = reanalysis_labels(experiment, inventory, grid, days)
+        fields = reanalysis_labels(experiment, inventory, grid, days, refuser(inventory, run))
         assert fields is not None
-        path = new_record(run.path(f"record_{name}.zarr"), stack, grid, {"source": "reanalysis threshold"})
+        path = new_record(record_path(run, name), stack, grid, attrs)
         at = {day: t for t, day in enumerate(days)}
         with store.writer(path) as write:
             for day, code, _, state in fields:

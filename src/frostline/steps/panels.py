@@ -29,21 +29,23 @@ def study_area(experiment: Experiment, run: Run) -> Drawn:
     stack, grid = store.open_store(run.path("stack.zarr")), grid_of(experiment)
     cells = roles(experiment)[1]
     places: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    for name in ("elevation", "land_cover"):
+        fields[name] = stack[name].values if name in stack else None
     if run.path("sites.nc").exists():
         sites = load(run.path("sites.nc"))
         for key, role in (("stations", "train"), ("heldout_stations", "heldout")):
             at = sites["role"].values == role
             places[key] = (sites["lon"].values[at], sites["lat"].values[at])
-    shown = {name: stack[name].values if name in stack else None for name in ("elevation", "land_cover")}
     figure = figures.study_area(
         grid,
-        **shown,
+        **fields,
         land=stack["land"].values == 1,
         blocks=np.where(cells == "train", 0, np.where(cells == "heldout", 1, 2)),
         note=note(experiment),
         **places,
     )
-    what = [name.replace("_", " ") for name, field in shown.items() if field is not None] or ["land"]
+    what = [name.replace("_", " ") for name, field in fields.items() if field is not None] or ["land"]
     what += ["stations"] * bool(places) + ["the cells that never taught"] * (experiment.split is not None)
     return [("study_area", figure, f"The area of the record: {', '.join(what)}.")]
 
@@ -58,8 +60,9 @@ def maps(experiment: Experiment, run: Run) -> Drawn:
         panels = [panel(record, at) for at in chosen]
         titled = [replace(p, title=f"{p.title}: {_shares(p)}") for p in panels]
         grid = Grid.of(record).name
+        who = KINDS.get(name, "Reanalysis")
         what = "frozen and thawed soil" if states else "probability that the soil is frozen"
-        caption = f"{KINDS.get(name, 'Reanalysis')} on {grid}: {what}, AM 6 h and PM 18 h local solar time."
+        caption = f"{who} on {grid}: {what}, AM 6 h and PM 18 h local solar time; shares of the land."
         silent = _silent(record) if len(record["time"]) < PANELS else []
         if silent:
             caption += f" No cell is known at {' and '.join(silent)}: those hours lie outside the files."
@@ -96,7 +99,8 @@ def beside(experiment: Experiment, run: Run) -> Drawn:
 
 def records(experiment: Experiment, run: Run) -> dict[str, xr.Dataset]:
     """Records that are this run's own product, the main one first."""
-    names = ["unet"] if experiment.train is not None else ["reanalysis", *experiment.predict.more_grids]
+    net = experiment.predict.method == "net"
+    names = ["unet"] if net else ["reanalysis", *experiment.predict.more_grids]
     return {name: store.open_store(record_path(run, name)) for name in names}
 
 

@@ -14,7 +14,7 @@ from frostline.config import Experiment
 from frostline.report import write_report
 from frostline.runs import Run, finished, provenance, read_json
 from frostline.steps import panels
-from frostline.steps.assumptions import ASSUMPTIONS
+from frostline.steps.assumptions import assumptions
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.evidence import as_record, claims
 from frostline.steps.model import record_path
@@ -41,18 +41,17 @@ def report(experiment: Experiment, run: Run) -> dict[str, Any]:
     """The one HTML file: figures, scores with n and intervals, the experiment, what is stated and what assumed."""
     drawn = all_figures(experiment, run)
     scores = read_json(run.path("scores.json")) if run.path("scores.json").exists() else []
-    made = provenance()
-    tables = experiment.model_dump(by_alias=True, exclude_none=True) | {"made_with": made}
     path = write_report(
         run.path("report.html"),
         title=experiment.title,
-        experiment=tables,
+        experiment=experiment.model_dump(by_alias=True, exclude_none=True),
         figures=[(figure, caption) for _, figure, caption in drawn],
         scores=scores,
-        assumptions=ASSUMPTIONS,
+        assumptions=assumptions(experiment),
         summary=_summary(experiment, run),
         warnings=_warnings(experiment, run),
         twin=experiment.twin is not None,
+        made_with=_made_with(),
     )
     return {"path": str(path), "bytes": path.stat().st_size}
 
@@ -64,7 +63,8 @@ def export(experiment: Experiment, run: Run) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     counts = {"netcdf": 0, "cog": 0}
-    for name, ds in panels.records(experiment, run).items():
+    for name, record in panels.records(experiment, run).items():
+        ds = record.assign_attrs(experiment=experiment.title)  # a new title asks for no new record
         if table.netcdf:
             counts["netcdf"] += len(exports.to_netcdf(ds, folder, name=name, polarity=table.polarity))
         for first, last in table.cog:
@@ -178,12 +178,21 @@ def _station(
 
 
 def _summary(experiment: Experiment, run: Run) -> str:
+    """What the record is, where and when; one paragraph a thought."""
     days, grid = days_of(experiment), grid_of(experiment)
-    lat = grid.lonlat()[1]
+    lat = grid.lonlat()[1][store.open_store(run.path("stack.zarr"))["land"].values == 1]
+    where = f", land from {lat.min():.0f} to {lat.max():.0f} degrees north" if lat.size else ""
     text = (
-        f"{grid.shape[0]} x {grid.shape[1]} cells of {experiment.grid.name}, {np.nanmin(lat):.1f} to "
-        f"{np.nanmax(lat):.1f} degrees north; {str(days[0])[:10]} to {str(days[-1])[:10]}, morning and evening."
+        f"{grid.shape[0]} x {grid.shape[1]} cells of {experiment.grid.name}{where}; "
+        f"{str(days[0])[:10]} to {str(days[-1])[:10]}, morning and evening."
     )
+    if experiment.predict.method == "reanalysis":
+        hours = "6 and 18 h local solar time" if experiment.labels.time == "local" else "6 and 18 h UTC"
+        text += (
+            "\n\nThe record is the reanalysis' own soil: frozen where it is colder than "
+            f"{experiment.labels.threshold} K at {hours}. A cell is known only where its hour lies between two fields "
+            "of the files; the rest is unknown, and nothing is carried over from another day."
+        )
     if experiment.twin is not None:
         text += (
             "\n\nEverything here was made on the twin Earth: a synthetic world on a true coast, whose true state is "
@@ -198,12 +207,24 @@ def _warnings(experiment: Experiment, run: Run) -> list[str]:
     out = []
     inventory = read_json(run.path("inventory.json"))
     for product, entry in inventory.items():
-        if entry["bad"]:
-            out.append(f"{product}: {len(entry['bad'])} broken files were left out")
+        if broken := entry["bad"] | entry["unreadable"]:
+            out.append(f"{product}: {len(broken)} broken files were left out")
         if entry["missing_days"]:
             out.append(f"{product}: {len(entry['missing_days'])} days without any file")
     if experiment.validate_ is None:
-        out.append("No scores: this record has no independent truth of its own days.")
+        why = "the experiment asks for none"
+        if experiment.predict.method == "reanalysis":
+            why = "the record is the reanalysis itself, and no measurement of its own days is among the inputs"
+        out.append(f"No scores: {why}.")
+    if experiment.report.picture is not None:
+        out.append("The SMAP map is undated and of another season: it is shown beside the record, never scored.")
     if finished(run, "validate") is None and experiment.validate_ is not None:
         out.append("The scores are of an earlier run.")
     return out
+
+
+def _made_with() -> str:
+    """Versions, platform and commit in one line."""
+    made = provenance()
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    return f"commit {made['commit']}, Python {made['python']} on {made['machine']}; {versions}"

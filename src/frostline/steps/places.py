@@ -12,6 +12,7 @@ import xarray as xr
 
 from frostline import labels, regrid
 from frostline.config import Experiment
+from frostline.errors import InputError
 from frostline.grid import Grid
 from frostline.read.gldas import read_gldas_static
 from frostline.read.insitu_ismn import read_ismn
@@ -21,12 +22,13 @@ from frostline.read.series import Series
 from frostline.read.statics import load_elevation, load_land_cover, static_grid
 from frostline.runs import Run
 from frostline.steps.common import roles
+from frostline.steps.refusals import Refuse
 
 FOREST = (1, 2, 3, 4, 5)  # IGBP: evergreen, deciduous and mixed forests (formats.md 7)
 STATIONS: dict[str, Callable[..., Any]] = {
-    "ismn": read_ismn,
-    "uscrn": read_uscrn,
-    "stations": read_table,
+    "ismn": lambda place, deepest: read_ismn(place, depth=(0.0, deepest)),
+    "uscrn": lambda place, deepest: read_uscrn(place, depth=(0.0, deepest)),
+    "stations": lambda place, deepest: read_table(place),  # a table may know no depths
 }  # each gives series and problems
 MARGIN_DEGREES = 1.0
 
@@ -59,7 +61,7 @@ def statics(experiment: Experiment, inventory: Mapping[str, Any], grid: Grid) ->
 
 
 def station_sites(
-    experiment: Experiment, inventory: Mapping[str, Any], grid: Grid, days: np.ndarray, run: Run
+    experiment: Experiment, inventory: Mapping[str, Any], grid: Grid, days: np.ndarray, run: Run, refuse: Refuse
 ) -> xr.Dataset | None:
     """All stations on the grid sampled at the overpasses, each with a `role`; None where no archive is named.
 
@@ -70,10 +72,15 @@ def station_sites(
     for product, read in STATIONS.items():
         if product not in inventory:
             continue
-        found, problems = read(Path(inventory[product]["place"]))
-        series += shallowest([s for s in found if not s.depth > experiment.labels.max_depth])
+        deepest = experiment.labels.max_depth
+        found, problems = read(Path(inventory[product]["place"]), deepest)
+        series += shallowest([s for s in found if not s.depth > deepest])
         for problem in problems:
-            run.say(f"  {problem}")
+            error = InputError("E-INPUT-TEXT", where=problem.path, cause=problem.reason, remedy="the rest is kept")
+            if problem.fatal:
+                refuse(product, problem.path, error)
+            else:
+                run.warn(error)
     if not series:
         return None
     sites = labels.station_labels(series, grid, dates=days, threshold=experiment.labels.threshold)

@@ -21,6 +21,7 @@ from frostline.runs import Run, fingerprint, read_json, upstream
 from frostline.steps.common import days_of, grid_of, save
 from frostline.steps.fields import REGRID, around, reanalysis_labels
 from frostline.steps.places import statics, station_sites
+from frostline.steps.refusals import Refuse, refuser
 
 Frame = tuple[np.datetime64, np.ndarray]
 AMSR2_HOUR = {0: 1.5, 1: 13.5}  # local solar time of the descending and ascending pass
@@ -42,8 +43,12 @@ def assemble(experiment: Experiment, run: Run) -> dict[str, Any]:
     """Regrid, fill gaps, label: `stack.zarr` (resumable: verified days are kept) and `sites.nc`."""
     grid, days = grid_of(experiment), days_of(experiment)
     inventory = read_json(run.path("inventory.json"))
-    mark = fingerprint(upstream(run, "read"), experiment.assemble.model_dump(), experiment.labels.model_dump())
-    sites = station_sites(experiment, inventory, grid, days, run)
+    refuse = refuser(inventory, run)
+    sites = station_sites(experiment, inventory, grid, days, run, refuse)
+    teachers = [] if sites is None else sites["role"].values.tolist()  # the split, as far as it shows in the stack
+    tables = experiment.assemble.model_dump(), experiment.labels.model_dump()
+    mark = fingerprint(upstream(run, "read"), *tables, teachers)
+    run.path("sites.nc").unlink(missing_ok=True)
     if sites is not None:
         save(run.path("sites.nc"), sites)
     bands = bands_of(experiment, inventory)
@@ -65,8 +70,10 @@ def assemble(experiment: Experiment, run: Run) -> dict[str, Any]:
         )
     done = store.verified(path).all(axis=1)
     first = int(np.argmin(done)) if not done.all() else len(days)
-    _write_days(experiment, run, path, bands, inventory, sites, first)
-    return {"days": len(days), "kept": first, "sites": 0 if sites is None else sites.sizes["site"]}
+    _write_days(experiment, run, path, bands, inventory, sites, first, refuse)
+    broken = sum(len(entry["unreadable"]) for entry in inventory.values())
+    notes = {"days": len(days), "kept": first, "sites": 0 if sites is None else sites.sizes["site"]}
+    return notes | ({"skipped_inputs": broken} if broken else {})
 
 
 def _write_days(
@@ -77,12 +84,13 @@ def _write_days(
     inventory: Mapping[str, Any],
     sites: xr.Dataset | None,
     first: int,
+    refuse: Refuse,
 ) -> None:
     grid, days = grid_of(experiment), days_of(experiment)[first:]
     if not len(days):
         return
-    filled = [filled_band(experiment, band, grid, days) for band in bands]
-    teacher = reanalysis_labels(experiment, inventory, grid, days)
+    filled = [filled_band(experiment, band, grid, days, refuse) for band in bands]
+    teacher = reanalysis_labels(experiment, inventory, grid, days, refuse)
     span = store.chunk_days(grid)
     starts = range(0, len(days), span)
     with store.writer(path) as write:
@@ -133,14 +141,16 @@ def bands_of(experiment: Experiment, inventory: Mapping[str, Any]) -> list[Band]
     return bands
 
 
-def filled_band(experiment: Experiment, band: Band, grid: Grid, days: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+def filled_band(
+    experiment: Experiment, band: Band, grid: Grid, days: np.ndarray, refuse: Refuse
+) -> Iterator[dict[str, np.ndarray]]:
     """Each day's channels on the grid with gaps filled, and `age_*`, the larger age of the polarisations."""
     table = experiment.assemble
     preset = table.gapfill_smap if band.sensor == "smap" else table.gapfill_amsr2
     if preset not in gapfill.PRESETS:
         cause = f"no gap-filling preset is called {preset!r}"
         raise ConfigError("E-CONFIG", where="assemble", cause=cause, remedy=f"use {', '.join(gapfill.PRESETS)}")
-    frames = _tee(_frames(band, grid, days, table.regrid), len(band.channels))
+    frames = _tee(_frames(band, grid, days, table.regrid, refuse), len(band.channels))
     streams = [gapfill.stream(frames[i], dates=days, **gapfill.PRESETS[preset]) for i in range(len(band.channels))]
     for each in zip(*streams, strict=True):
         out = {c: value for c, (_, value, _, _) in zip(band.channels, each, strict=True)}
@@ -148,7 +158,9 @@ def filled_band(experiment: Experiment, band: Band, grid: Grid, days: np.ndarray
         yield out
 
 
-def _frames(band: Band, grid: Grid, days: np.ndarray, method: str) -> Iterator[tuple[np.datetime64, list[np.ndarray]]]:
+def _frames(
+    band: Band, grid: Grid, days: np.ndarray, method: str, refuse: Refuse
+) -> Iterator[tuple[np.datetime64, list[np.ndarray]]]:
     """Dated fields of all channels of a band on the grid, days without any file left out.
 
     SMAP files are by local date. AMSR2 files are by UTC day (formats.md 4.1), so a local date takes each cell
@@ -167,7 +179,7 @@ def _frames(band: Band, grid: Grid, days: np.ndarray, method: str) -> Iterator[t
         held = {d: fields for d, fields in held.items() if d >= date + shifts.min()}
         for d in needed.values():
             if d in have and d not in held:
-                held[d] = _day(band, d, grid, weights, method)
+                held[d] = _day(band, d, grid, weights, method, refuse)
         if not any(d in held for d in needed.values()):
             continue
         if len(needed) == 1:
@@ -180,18 +192,17 @@ def _frames(band: Band, grid: Grid, days: np.ndarray, method: str) -> Iterator[t
         yield date.astype("datetime64[ns]"), out
 
 
-def _day(band: Band, date: np.datetime64, grid: Grid, weights: dict[Grid, Any], method: str) -> list[np.ndarray]:
-    """All channels of one file date on the grid, NaN where there is no file."""
-    fields, held = [], {}
-    for channel in band.channels:
-        path = band.files[channel].get(date)
-        if path is None:
-            fields.append(np.full(grid.shape, np.nan, np.float32))
-            continue
-        if path not in held:
-            held[path] = _on_grid(path, band.sensor, grid, weights, method)
-        fields.append(held[path][channel])
-    return fields
+def _day(
+    band: Band, date: np.datetime64, grid: Grid, weights: dict[Grid, Any], method: str, refuse: Refuse
+) -> list[np.ndarray]:
+    """All channels of one file date on the grid, NaN where there is no file or none that can be read."""
+    found: dict[str, np.ndarray] = {}
+    for path in dict.fromkeys(band.files[c][date] for c in band.channels if date in band.files[c]):
+        try:
+            found |= _on_grid(path, band.sensor, grid, weights, method)
+        except InputError as error:
+            refuse(band.sensor, path, error)
+    return [found.get(c, np.full(grid.shape, np.nan, np.float32)) for c in band.channels]
 
 
 def _on_grid(path: Path, sensor: str, grid: Grid, weights: dict[Grid, Any], method: str) -> dict[str, np.ndarray]:

@@ -43,8 +43,8 @@ def make_climate(latitude: np.ndarray, elevation: np.ndarray, forest: np.ndarray
 
     The lapse rate (5.5 K/km) and the daily range are those of algorithms 4.1. There latitudes were squeezed; here
     they are true, so the wave is set anew: at 57 N 2.5 degC at sea level, falling by .6 K per degree, and an amplitude
-    of 13 K growing by .3 K per degree. That freezes 40-51 % of the cell-days on land at 53-61 N (seeds 1-4), with
-    months of transition, and leaves permafrost to the mountains.
+    of 13 K growing by .3 K per degree. That freezes 39-53 % of the cell-days on land at 53-61 N (64 x 64 cells, two
+    years, seeds 1-7), with transitions in April and from October to November.
     """
     north = latitude - 57.0
     return Climate(

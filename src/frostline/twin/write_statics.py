@@ -34,9 +34,9 @@ def write_dem(folder: Path, *, ground: xr.Dataset, grid: Grid, seed: int = 0) ->
     height = np.nan_to_num(np.asarray(ground["elevation"], float)).ravel()
     spread = np.nan_to_num(np.asarray(ground["terrain_std"], float)).ravel()
     total, square, count = (np.zeros(height.size) for _ in range(3))
-    for cell, noise, _ in _strips(box, grid, seed):
+    for cell, noise, _, inside in _strips(box, grid, seed):
         for sums, values in ((total, noise), (square, noise**2), (count, np.ones_like(noise))):
-            sums += np.bincount(cell, values, minlength=height.size)
+            sums += np.bincount(cell[inside], values[inside], minlength=height.size)
     mean = total / np.maximum(count, 1.0)
     variance = square / np.maximum(count, 1.0) - mean**2
     scale = np.divide(spread, np.sqrt(np.maximum(variance, 0.0)), out=np.zeros_like(spread), where=variance > 1e-9)
@@ -44,7 +44,7 @@ def write_dem(folder: Path, *, ground: xr.Dataset, grid: Grid, seed: int = 0) ->
     path = Path(folder) / f"{_tile(lon, lat)}_20101117_gmted_mea300.tif"
 
     def strips() -> Iterator[tuple[int, Array]]:
-        for cell, noise, row in _strips(box, grid, seed):
+        for cell, noise, row, _ in _strips(box, grid, seed):
             metres = height[cell] + (noise - mean[cell]) * scale[cell]
             yield row, np.rint(metres).astype(np.int16).reshape(-1, box.shape[1])
 
@@ -95,15 +95,18 @@ def bounding_box(grid: Grid, step: float) -> Grid:
     return regular(step, left=west / per_degree, top=north / per_degree, shape=shape, name="box")
 
 
-def _strips(box: Grid, grid: Grid, seed: int) -> Iterator[tuple[Array, Array, int]]:
-    """(flat index of the nearest cell, standard normal noise, first row) of each strip of the box, north to south."""
+def _strips(box: Grid, grid: Grid, seed: int) -> Iterator[tuple[Array, Array, int, Array]]:
+    """Of each strip of the box, north to south: flat index of each pixel's nearest cell, standard normal noise, the
+    strip's first row, and whether the pixel lies inside that cell."""
     for number, first in enumerate(range(0, box.shape[0], STRIP)):
         part = box.window(slice(first, min(first + STRIP, box.shape[0])), slice(0, box.shape[1]))
         row, col = grid.position(*part.lonlat())
+        inside = (np.abs(row - (grid.shape[0] - 1) / 2) < grid.shape[0] / 2).ravel()
+        inside &= (np.abs(col - (grid.shape[1] - 1) / 2) < grid.shape[1] / 2).ravel()
         row = np.clip(np.rint(np.nan_to_num(row)), 0, grid.shape[0] - 1).astype(np.int64)
         col = np.clip(np.rint(np.nan_to_num(col)), 0, grid.shape[1] - 1).astype(np.int64)
         noise = np.random.default_rng([seed, number]).standard_normal(row.size, dtype=np.float32)
-        yield (row * grid.shape[1] + col).ravel(), noise, first
+        yield (row * grid.shape[1] + col).ravel(), noise, first, inside
 
 
 def _tile(lon: float, lat: float) -> str:
