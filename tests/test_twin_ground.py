@@ -22,7 +22,7 @@ def test_it_sits_on_its_grid(ground):
 LIMITS = {
     "elevation": (0, 3000), "terrain_std": (25, 1000), "forest": (0, 0.9), "arid": (0, 1), "clay": (0.03, 0.55),
     "low_vegetation": (0.02, 2), "water_fraction": (0, 1), "organic": (0, 0.6), "porosity": (0.4, 0.75),
-    "freezing_point": (-1, -0.02), "curve_slope": (0.7, 4.5), "residual_water": (0.02, 0.1), "roughness": (0.05, 0.8),
+    "freezing_point": (-1, -0.02), "curve_slope": (0.92, 3.47), "residual_water": (0.02, 0.1), "roughness": (0.05, 0.8),
     "land_cover": (1, 17),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,7 @@ app = App(
     help="Daily, twice-a-day records of frozen and thawed soil: made, proved and explained.",
     version=__version__,
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # main() ends with the promised code
 )
 
 Overrides = Annotated[
@@ -124,7 +126,7 @@ def execute(
     if run.path("report.html").exists() and "report" in names:
         print(f"report: {run.path('report.html')}")
     if skipped:
-        print(f"finished; {skipped} inputs are broken or missing ({run.path('inventory.json')})", file=sys.stderr)
+        print(f"finished; inputs broken or missing: {skipped} ({run.path('inventory.json')})", file=sys.stderr)
     return SKIPPED if skipped else 0
 
 
@@ -151,10 +153,10 @@ def _short(notes: dict[str, Any]) -> str:
     return ", ".join(f"{k} {v}" for k, v in notes.items() if not isinstance(v, list) or len(v) < 8)
 
 
-def main() -> None:
-    """Entry point: every known error is one line on stderr and its exit code."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Entry point: every known error is one line on stderr and its exit code. `words` instead of the shell's."""
     try:
-        code = app(result_action="return_value")
+        code = app(words, result_action="return_value")
     except FrostlineError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit)

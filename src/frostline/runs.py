@@ -62,9 +62,9 @@ def identity(folder: Path) -> list[tuple[str, int, int]]:
         return [(folder.name, at.st_size, at.st_mtime_ns)]
     found = []
     for root, _, names in os.walk(folder):
-        for name in names:
-            at = os.stat(os.path.join(root, name))
-            found.append((os.path.relpath(os.path.join(root, name), folder), at.st_size, at.st_mtime_ns))
+        for path in (Path(root, name) for name in names):
+            at = path.stat()
+            found.append((str(path.relative_to(folder)), at.st_size, at.st_mtime_ns))
     return sorted(found)
 
 

@@ -15,7 +15,7 @@ from frostline.errors import InputError
 from frostline.read.archive import members, read_member
 from frostline.read.common import files_below
 from frostline.read.gate import inspect_file, is_zip
-from frostline.read.series import Problem, Problems, Series, clean, sanitise
+from frostline.read.series import NO_VALUE, Problem, Problems, Series, clean, sanitise
 
 Array = np.ndarray
 # D01-D03 say that soil or air is frozen: they doubt soil moisture, and would take the frozen half out of our labels
@@ -106,7 +106,7 @@ def _parse(raw: bytes, where: str, *, sensor: str, keep: frozenset[str]) -> tupl
         number = broken[0] + (1 if bare else 2)
         problems.append(Problem(where, f"{len(broken)} lines cannot be read, the first is line {number}"))
     if not flags:
-        return None, [*problems, Problem(where, "holds no value", fatal=True)]
+        return None, [*problems, Problem(where, NO_VALUE, fatal=True)]
     verdict = {f: _kept(f, keep) for f in set(flags)}
     good = np.array([verdict[f] for f in flags])
     series = Series(

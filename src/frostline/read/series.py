@@ -12,6 +12,7 @@ from frostline.read.gate import STATION_CELSIUS
 
 Array = np.ndarray
 ZERO_CELSIUS = 273.15
+NO_VALUE = "holds no value"  # a sensor out of order: no fault of the file
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ def clean(series: Series, celsius: Array, path: str | Path) -> tuple[Series | No
     celsius = np.asarray(celsius, float)
     known = np.isfinite(celsius) & ~np.isnat(series.times)
     if not known.any():
-        return None, [Problem(where, "holds no value", fatal=True)]
+        return None, [Problem(where, NO_VALUE, fatal=True)]
     median, (low, high) = float(np.median(celsius[known])), STATION_CELSIUS
     if not low <= median <= high:
         why = f"E-INPUT-UNITS median {median:g} is no soil temperature in degrees Celsius"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from frostline.read.gldas import read_gldas_static
 from frostline.read.insitu_ismn import read_ismn
 from frostline.read.insitu_table import read_table
 from frostline.read.insitu_uscrn import read_uscrn
-from frostline.read.series import Series
+from frostline.read.series import NO_VALUE, Series
 from frostline.read.statics import load_elevation, load_land_cover, static_grid
 from frostline.runs import Run
 from frostline.steps.common import roles
@@ -76,8 +77,9 @@ def station_sites(
         found, problems = read(Path(inventory[product]["place"]), deepest)
         series += shallowest([s for s in found if not s.depth > deepest])
         for problem in problems:
-            error = InputError("E-INPUT-TEXT", where=problem.path, cause=problem.reason, remedy="the rest is kept")
-            if problem.fatal:
+            code, cause = re.fullmatch(r"(?:(E-\S+) )?(.*)", problem.reason, re.S).groups()  # type: ignore[union-attr]
+            error = InputError(code or "E-INPUT-TEXT", where=problem.path, cause=cause, remedy="the rest is kept")
+            if problem.fatal and problem.reason != NO_VALUE:
                 refuse(product, problem.path, error)
             else:
                 run.warn(error)

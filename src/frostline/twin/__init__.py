@@ -1,0 +1,1 @@
+"""The twin Earth: a synthetic world with a known truth, and the files its agencies would deliver."""

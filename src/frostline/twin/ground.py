@@ -83,7 +83,8 @@ def make_ground(grid: Grid, *, seed: int, land: np.ndarray | None = None) -> xr.
         "organic": organic,
         "porosity": np.clip(0.45 + 0.25 * organic, 0.4, 0.75),
         "freezing_point": freezing,
-        "curve_slope": np.clip(2.2 + 0.8 * field(27.0) - 2.0 * (clay - 0.2), 0.7, 4.5),
+        # the range of 0.92-3.47 per K that in-situ networks show (algorithms 4.1, after Salmabadi et al. 2026)
+        "curve_slope": np.clip(2.2 + 0.6 * field(27.0) - 2.0 * (clay - 0.2), 0.92, 3.47),
         "residual_water": np.clip(0.02 + 0.15 * clay, 0.02, 0.1),
         "roughness": np.clip(0.25 + 0.15 * field(36.0), 0.05, 0.8),
     }
