@@ -83,7 +83,13 @@ def record_step(run: Run, step: str, mark: str, *, seconds: float, notes: Mappin
     """Write a step that ended well into the ledger."""
     ledger = _ledger(run)
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    ledger[step] = {"fingerprint": mark, "finished": when, "seconds": round(seconds, 1), "notes": dict(notes)}
+    ledger[step] = {
+        "fingerprint": mark,
+        "finished": when,
+        "seconds": round(seconds, 1),
+        "commit": _commit(),
+        "notes": dict(notes),
+    }
     write_json(run.path(LEDGER), ledger)
 
 

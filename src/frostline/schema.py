@@ -63,7 +63,6 @@ QUALITY = {
     "outside_domain": 8,
     "low_confidence": 16,
     "input_missing": 32,
-    "complex_terrain": 64,
 }
 
 

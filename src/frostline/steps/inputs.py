@@ -43,7 +43,7 @@ SUFFIXES = {
     "landcover": (".tif",),
     "landmask": (".nc4", ".nc"),
     "ismn": (".stm", ".zip"),
-    "uscrn": (".txt",),
+    "uscrn": (".txt", ".csv", ".parquet"),
     "stations": (".csv", ".parquet"),
     "picture": (".tif",),
 }

@@ -21,6 +21,7 @@ from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
 from frostline.steps.refusals import refuser
 
+WATER, ICE = 17, 15  # IGBP (formats.md 7)
 RECORD = ("frozen", "quality", "age")
 
 
@@ -97,15 +98,26 @@ def predict(experiment: Experiment, run: Run) -> dict[str, Any]:
         checkpoint = load(run.path("checkpoints", name))
         attrs = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": list(checkpoint.channels)}
         path = new_record(record_path(run, name), stack, grid_of(experiment), attrs)
+        cover = cover_flags(stack)
         passes = {int(code): i for i, code in enumerate(stack["overpass"].values)}
         batch = max(1, min(32, store.chunk_days(grid_of(experiment))))
         total = len(passes) * -(-stack.sizes["time"] // batch)
         blocks = infer(checkpoint, stack, batch=batch, low_confidence=experiment.predict.low_confidence)
         with store.writer(path) as write:
             for part, code, frozen, quality, age in run.track(blocks, total=total, label=f"predicting {name}"):
-                write(part.start, {"frozen": frozen, "quality": quality, "age": age}, overpass=passes[int(code)])
+                arrays = {"frozen": frozen, "quality": quality | cover, "age": age}
+                write(part.start, arrays, overpass=passes[int(code)])
         notes[name] = int(store.verified(path).sum())
     return notes
+
+
+def cover_flags(stack: xr.Dataset) -> np.ndarray:
+    """Quality bits (y, x) that follow from the land cover alone: open water and permanent ice."""
+    if "land_cover" not in stack:
+        return np.zeros((stack.sizes["y"], stack.sizes["x"]), np.uint16)
+    cover = stack["land_cover"].values
+    bits = np.where(cover == WATER, QUALITY["open_water"], np.where(cover == ICE, QUALITY["permanent_ice"], 0))
+    return bits.astype(np.uint16)
 
 
 def record_path(run: Run, name: str) -> Path:

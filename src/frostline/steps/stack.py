@@ -111,7 +111,8 @@ def _write_days(
             if sites is not None:
                 taught = sites.isel(site=np.flatnonzero(sites["role"].values == "train"))
                 taught = taught.sel(time=days[part], overpass=[0, 1])
-                arrays["label_station"] = labels.to_cells(taught, grid)["label_station"].values
+                cells = labels.to_cells(taught, grid, threshold=experiment.labels.threshold)
+                arrays["label_station"] = cells["label_station"].values
             write(first + start, arrays)
 
 
