@@ -19,7 +19,7 @@ from frostline.runs import read_json
 from frostline.schema import RECORD, STACK, check
 from frostline.steps import run_step
 from frostline.steps.common import grid_of
-from twin_run import assembled, copied, experiment, finished, play, run_in, shared, shown, toml  # noqa: F401
+from twin_run import assembled, copied, experiment, finished, play, run_in, scored, shared, shown, toml  # noqa: F401
 
 pytestmark = pytest.mark.slow
 

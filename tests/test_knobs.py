@@ -18,7 +18,7 @@ from frostline.config import Experiment
 from frostline.read.gldas import GLDAS
 from test_read_gldas import nc4
 from test_read_smap_map import write as smap_map
-from twin_run import BRIEF, TABLES, assembled, brief, copied, finished, play, shared, shown  # noqa: F401
+from twin_run import BRIEF, TABLES, assembled, brief, copied, play, scored, shared, shown  # noqa: F401
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 class Knob:
     """A new value, the step that shows it and the output.
 
-    The run that is changed: the finished tiny run, or three days of it without a net (`brief`). `beside` are keys
+    The run that is changed: the scored tiny run, or three days of it without a net (`brief`). `beside` are keys
     that both runs need, `along` those without which the new value is refused; `prepare` readies the folder.
     """
 
@@ -201,7 +201,7 @@ def _is_table(kind: Any) -> bool:
 def test_every_key_of_the_experiment_changes_an_output(key, request, tmp_path):
     assert key in KNOBS, f"{key} has no entry in KNOBS: say what it changes, or take it out"
     knob = KNOBS[key]
-    run = copied(request.getfixturevalue("brief" if knob.brief else "finished"), tmp_path / "run")
+    run = copied(request.getfixturevalue("brief" if knob.brief else "scored"), tmp_path / "run")
     if knob.prepare is not None:
         knob.prepare(run)
     common = (BRIEF if knob.brief else {}) | knob.beside

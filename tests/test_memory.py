@@ -44,7 +44,6 @@ def test_assemble_and_predict_hold_no_more_for_twice_the_days(tmp_path, monkeypa
         assert store.verified(folder / "record.zarr").all()
         assert np.isfinite(store.open_store(folder / "record.zarr")["frozen"].values).mean() > 0.5
     for step in ("assemble", "predict"):
-        print(peaks)
         growth = peaks[step, LONG] - peaks[step, SHORT]
         assert growth < A_DAY * (LONG - SHORT), {k: round(v / 1e6, 2) for k, v in peaks.items()}
 

@@ -15,7 +15,7 @@ from frostline.errors import InputError
 from frostline.runs import finished as ledger_entry
 from frostline.steps import model, run_step
 from frostline.steps import stack as assembling
-from twin_run import assembled, copied, experiment, finished, play, run_in, shared, shown, toml  # noqa: F401
+from twin_run import assembled, copied, experiment, finished, play, run_in, scored, shared, shown, toml  # noqa: F401
 
 
 def files_of(path):

@@ -203,9 +203,15 @@ def assembled(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(shared: Path, assembled: Path) -> Path:
-    """The tiny run with its scores, figures, report and files. Copy it before changing anything."""
-    return made(shared, "finished", "report", "export", start=assembled)
+def scored(shared: Path, assembled: Path) -> Path:
+    """The tiny run with its scores and exported files. Copy it before changing anything."""
+    return made(shared, "scored", "validate", "export", start=assembled)
+
+
+@pytest.fixture(scope="session")
+def finished(shared: Path, scored: Path) -> Path:
+    """The whole tiny run, with its figures and report. Copy it before changing anything."""
+    return made(shared, "finished", "report", "export", start=scored)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from frostline import __version__
 from frostline.errors import FrostlineError, Interrupted
@@ -41,7 +41,10 @@ Overrides = Annotated[
     tuple[str, ...], Parameter(name="--set", negative=(), help="table.key=value, instead of the file's")
 ]
 Folder = Annotated[Path | None, Parameter(name="--run", help="run folder (default: runs/<name of the file>)")]
-Workers = Annotated[int | None, Parameter(name="--workers", help="processes and threads (default: all cores)")]
+Workers = Annotated[
+    int | None,
+    Parameter(name="--workers", validator=validators.Number(gte=1), help="processes and threads (default: all cores)"),
+]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative=(), help="say only what is wrong")]
 Force = Annotated[bool, Parameter(name="--force", negative=(), help="run even if nothing changed")]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -21,6 +23,7 @@ from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
 from frostline.steps.refusals import refuser
 
+T = TypeVar("T")
 WATER, ICE = 17, 15  # IGBP (formats.md 7)
 RECORD = ("frozen", "quality", "age")
 
@@ -41,74 +44,93 @@ def train(experiment: Experiment, run: Run) -> dict[str, Any]:
     table = experiment.train
     if table is None:
         return {"skipped": "no [train] table"}
+    return _beside(_train_one, experiment, run, list(nets(table)))
+
+
+def _train_one(experiment: Experiment, folder: Path, name: str, threads: int, quiet: bool) -> dict[str, Any]:
+    """Train one net of the experiment into `checkpoints/<name>`; epochs, the best of them and its MCC."""
     from frostline.learn.train import train as learn
 
+    table = experiment.train
+    assert table is not None
+    run = Run(folder, workers=threads, quiet=quiet)
     _threads(run)
-    stack = store.open_store(run.path("stack.zarr"))
     day_role, cell_role = roles(experiment)
     taught = cell_role == "train"
     chosen = cell_role == "validation"
-    notes: dict[str, Any] = {}
-    for name, inputs in nets(table).items():
-        checkpoint = learn(
-            stack,
-            inputs=inputs,
-            statics=table.statics,
-            days={role: day_role == role for role in ("train", "validation")},
-            area=taught,
-            validation_area=chosen if chosen.any() else taught,
-            work_dir=run.path("work", name),
-            net_options={"width": table.width, "depth": table.depth, "dropout": table.dropout, "head": table.head},
-            epochs=table.epochs,
-            batch=table.batch,
-            crop=min(table.crop, *taught.shape),
-            augment=table.augment,
-            learning_rate=table.learning_rate,
-            weight_decay=table.weight_decay,
-            lambda_reanalysis=table.lambda_reanalysis,
-            lambda_station=table.lambda_station,
-            lambda_lv=table.lambda_variation,
-            lv_on=table.variation_on,
-            select=table.select,
-            seed=table.seed,
-            progress=_teller(run, name),
-        )
-        checkpoint.save(run.path("checkpoints", name))
-        shutil.rmtree(run.path("work", name), ignore_errors=True)
-        best = int(checkpoint.provenance["best_epoch"])
-        notes[name] = {
-            "epochs": len(checkpoint.history),
-            "best_epoch": best,
-            "mcc": checkpoint.history[best - 1]["mcc"],
-        }
-    return notes
+    checkpoint = learn(
+        store.open_store(run.path("stack.zarr")),
+        inputs=nets(table)[name],
+        statics=table.statics,
+        days={role: day_role == role for role in ("train", "validation")},
+        area=taught,
+        validation_area=chosen if chosen.any() else taught,
+        work_dir=run.path("work", name),
+        net_options={"width": table.width, "depth": table.depth, "dropout": table.dropout, "head": table.head},
+        epochs=table.epochs,
+        batch=table.batch,
+        crop=min(table.crop, *taught.shape),
+        augment=table.augment,
+        learning_rate=table.learning_rate,
+        weight_decay=table.weight_decay,
+        lambda_reanalysis=table.lambda_reanalysis,
+        lambda_station=table.lambda_station,
+        lambda_lv=table.lambda_variation,
+        lv_on=table.variation_on,
+        select=table.select,
+        seed=table.seed,
+        progress=_teller(run, name),
+    )
+    checkpoint.save(run.path("checkpoints", name))
+    shutil.rmtree(run.path("work", name), ignore_errors=True)
+    best = int(checkpoint.provenance["best_epoch"])
+    mcc = checkpoint.history[best - 1]["mcc"]
+    return {"epochs": len(checkpoint.history), "best_epoch": best, "mcc": mcc}
 
 
 def predict(experiment: Experiment, run: Run) -> dict[str, Any]:
     """The record of each net, or of the reanalysis, straight into its store."""
     if experiment.predict.method == "reanalysis":
         return _reanalysis_records(experiment, run)
+    assert experiment.train is not None
+    return _beside(_predict_one, experiment, run, list(nets(experiment.train)))
+
+
+def _predict_one(experiment: Experiment, folder: Path, name: str, threads: int, quiet: bool) -> int:
+    """Write the record of one net; the number of verified steps."""
     from frostline.learn.predict import predict as infer
 
-    assert experiment.train is not None
+    run = Run(folder, workers=threads, quiet=quiet)
     _threads(run)
     stack = store.open_store(run.path("stack.zarr"))
-    notes = {}
-    for name in nets(experiment.train):
-        checkpoint = load(run.path("checkpoints", name))
-        attrs = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": list(checkpoint.channels)}
-        path = new_record(record_path(run, name), stack, grid_of(experiment), attrs)
-        cover = cover_flags(stack)
-        passes = {int(code): i for i, code in enumerate(stack["overpass"].values)}
-        batch = max(1, min(32, store.chunk_days(grid_of(experiment))))
-        total = len(passes) * -(-stack.sizes["time"] // batch)
-        blocks = infer(checkpoint, stack, batch=batch, low_confidence=experiment.predict.low_confidence)
-        with store.writer(path) as write:
-            for part, code, frozen, quality, age in run.track(blocks, total=total, label=f"predicting {name}"):
-                arrays = {"frozen": frozen, "quality": quality | cover, "age": age}
-                write(part.start, arrays, overpass=passes[int(code)])
-        notes[name] = int(store.verified(path).sum())
-    return notes
+    checkpoint = load(run.path("checkpoints", name))
+    attrs = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": list(checkpoint.channels)}
+    path = new_record(record_path(run, name), stack, grid_of(experiment), attrs)
+    cover = cover_flags(stack)
+    passes = {int(code): i for i, code in enumerate(stack["overpass"].values)}
+    batch = store.chunk_days(grid_of(experiment))
+    total = len(passes) * -(-stack.sizes["time"] // batch)
+    blocks = infer(checkpoint, stack, batch=batch, low_confidence=experiment.predict.low_confidence)
+    with store.writer(path) as write:
+        for part, code, frozen, quality, age in run.track(blocks, total=total, label=f"predicting {name}"):
+            arrays = {"frozen": frozen, "quality": quality | cover, "age": age}
+            write(part.start, arrays, overpass=passes[int(code)])
+    return int(store.verified(path).sum())
+
+
+def _beside(
+    work: Callable[[Experiment, Path, str, int, bool], T], experiment: Experiment, run: Run, names: Sequence[str]
+) -> dict[str, T]:
+    """The work of each net, beside each other in processes with a share of the threads where there are workers.
+
+    Small fields gain little from a second thread and lose much when another program wants it.
+    """
+    beside = min(run.workers, len(names))
+    if beside == 1:
+        return {name: work(experiment, run.folder, name, run.workers, run.quiet) for name in names}
+    with ProcessPoolExecutor(beside, mp_context=get_context("spawn")) as pool:
+        jobs = {n: pool.submit(work, experiment, run.folder, n, run.workers // beside, run.quiet) for n in names}
+        return {name: job.result() for name, job in jobs.items()}
 
 
 def cover_flags(stack: xr.Dataset) -> np.ndarray:
@@ -187,6 +209,7 @@ def _teller(run: Run, name: str) -> Callable[[Mapping[str, Any]], None]:
     def tell(row: Mapping[str, Any]) -> None:
         score = "-" if row["mcc"] is None else f"{row['mcc']:.3f}"
         speed = f"{row['samples_per_second']:.0f} samples/s"
-        run.say(f"  {name} epoch {row['epoch']}/{row['epochs']}: loss {row['loss']:.4f}, MCC {score}, {speed}")
+        if not run.quiet:
+            run.say(f"  {name} epoch {row['epoch']}/{row['epochs']}: loss {row['loss']:.4f}, MCC {score}, {speed}")
 
     return tell
