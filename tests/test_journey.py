@@ -186,6 +186,17 @@ def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(finished,
         assert shown(folder, output) == shown(finished, output), output
 
 
+def test_rivals_are_scored_beside_the_net_and_quietly(scored, tmp_path, capsys):  # noqa: F811
+    run = copied(scored, tmp_path / "run")
+    notes = play(run, "validate", **{"train.compare": [["tb_36v", "tb_36h"]]})
+    assert capsys.readouterr() == ("", "")
+    assert set(notes["train"]) == {"unet", "unet_36"}
+    assert {row["record"] for row in read_json(run / "scores.json")} == RECORDS | {"unet_36"}
+    assert load_checkpoint(run / "checkpoints" / "unet_36").channels[:2] == ("tb_36v", "tb_36h")
+    same = [load_checkpoint(folder / "checkpoints" / "unet").weights for folder in (run, scored)]
+    assert all(np.array_equal(same[0][name], same[1][name]) for name in same[0])  # a rival changes nothing
+
+
 def test_a_checkpoint_says_what_it_was_made_with(finished):  # noqa: F811
     card = load_checkpoint(finished / "checkpoints" / "unet").provenance
     assert (card["seed"], card["epochs"], card["batch"]) == (1, 2, 4)
