@@ -139,7 +139,7 @@ def test_ten_lines_of_the_readme(capsys: pytest.CaptureFixture[str]):
     (block,) = blocks(ROOT / "README.md", "python")
     assert len([line for line in block.splitlines() if line.strip()]) <= 10
     exec(compile(block, "README.md", "exec"), {})
-    # by hand: 1 November 2018 to 30 April 2019 are 30 + 31 + 31 + 28 + 31 + 30 = 181 of 365 days
+    # by hand: 1 November 2020 to 30 April 2021 are 30 + 31 + 31 + 28 + 31 + 30 = 181 of 365 days
     assert capsys.readouterr().out.splitlines() == [
         "frozen mornings: 181 of 365",
         "filled from neighboring days: 181",
@@ -152,7 +152,7 @@ def test_lines_of_the_tutorial(capsys: pytest.CaptureFixture[str]):
     exec(compile(block, "first-record.md", "exec"), {})
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 9  # every 14th of 31 + 30 + 31 + 30 = 122 days
-    assert said[0] == "2019-03-01 frozen 1.00  right 1.00"
+    assert said[0] == "2021-03-01 frozen 1.00  right 1.00"
     assert said[-1].endswith("frozen 0.00  right 1.00")
 
 

@@ -11,7 +11,6 @@ from frostline.read.amsr2 import read_amsr2
 from frostline.read.cetb import read_cetb
 from frostline.read.era5 import read_era5
 from frostline.read.gldas import read_gldas, read_gldas_static
-from frostline.read.imerg import read_imerg
 from frostline.read.insitu_ismn import read_ismn
 from frostline.read.insitu_table import read_table
 from frostline.read.insitu_uscrn import read_uscrn
@@ -24,7 +23,6 @@ READERS: dict[str, Callable[..., Any]] = {
     "era5": read_era5,
     "gldas": read_gldas,
     "gldas_static": read_gldas_static,
-    "imerg": read_imerg,
     "elevation": read_elevation,
     "land_cover": read_land_cover,
     "smap_map": read_smap_map,
