@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from frostline.learn.loss import local_variation, masked_bce, objective
+from frostline.learn.loss import (
+    frozen_logit,
+    local_variation,
+    masked_bce,
+    objective,
+    objective_of_heads,
+    three_class_entropy,
+)
 
 # the 3 x 3 vectors of the losses, worked out in the design notes (logit, label, mask; land all but (1, 2))
 Z = torch.tensor([[2, -1, 0.5], [0, 3, -2], [1, 1, -1]], dtype=torch.float64)
@@ -76,3 +83,45 @@ def test_labels_off_the_cells_do_not_count():
 def test_unknown_place_of_variation():
     with pytest.raises(ValueError, match="on="):
         objective(Z[None], {}, ALL[None], lambdas={}, lambda_lv=0.1, on="class")
+
+
+def test_one_head_is_the_plain_objective():
+    z, y = torch.randn(2, 4, 4), {"smap": torch.randint(0, 2, (2, 4, 4)).float()}
+    cells = torch.rand(2, 4, 4) > 0.3
+    given = {"lambdas": {"smap": 0.7}, "lambda_lv": 0.1}
+    assert torch.equal(objective_of_heads(z, y, cells, products=["smap"], **given), objective(z, y, cells, **given))
+
+
+def test_each_head_pays_for_its_own_labels():
+    z, cells = torch.randn(2, 2, 4, 4), torch.ones(2, 4, 4, dtype=torch.bool)
+    labels = {name: torch.randint(0, 2, (2, 4, 4)).float() for name in ("station", "smap", "esdr")}
+    lambdas = {"station": 1.0, "smap": 0.5, "esdr": 2.0}
+    got = objective_of_heads(z, labels, cells, products=["smap", "esdr"], lambdas=lambdas, lambda_lv=0.0)
+    one = torch.ones(2, 4, 4)
+    parts = [(0, "smap"), (1, "esdr"), (0, "station"), (1, "station")]
+    by_hand = sum(lambdas[s] * masked_bce(z[:, k], labels[s], one) for k, s in parts)
+    assert got.item() == pytest.approx(by_hand.item(), abs=1e-6)
+
+
+def test_three_classes_by_hand():
+    # softmax of (log 2, 0, 0) = (1/2, 1/4, 1/4): frozen costs log 2, thawed and missing log 4; the fourth is no land
+    scores = torch.zeros(1, 3, 2, 2, dtype=torch.float64)
+    scores[:, 0] = np.log(2)
+    label = torch.tensor([[[1.0, 0.0], [torch.nan, 1.0]]], dtype=torch.float64)
+    cells = torch.tensor([[[True, True], [True, False]]])
+    assert three_class_entropy(scores, label, cells).item() == pytest.approx((np.log(2) + 2 * np.log(4)) / 3)
+    assert torch.sigmoid(frozen_logit(scores[:, None]))[0, 0, 0, 0].item() == pytest.approx(2 / 3)  # of frozen, thawed
+
+
+def test_missing_labels_teach_nothing_unless_a_class():
+    z = torch.randn(1, 1, 3, 4, 4, requires_grad=True)
+    label = torch.full((1, 4, 4), torch.nan)
+    label[0, 0] = 1.0
+    cells = torch.ones(1, 4, 4, dtype=torch.bool)
+    given = {"products": ["smap"], "lambdas": {"smap": 1.0}, "lambda_lv": 0.0}
+    objective_of_heads(frozen_logit(z), {"smap": label}, cells, **given).backward()
+    assert (z.grad[0, 0, :2, 0] != 0).all()
+    assert not z.grad[0, 0, :, 1:].any()
+    z.grad = None
+    objective_of_heads(z, {"smap": label}, cells, **given).backward()
+    assert (z.grad != 0).all()

@@ -155,10 +155,46 @@ def test_precipitation_since_midnight_becomes_hourly(tmp_path):
     np.testing.assert_allclose(ds.precipitation.values[1:], 1e-3, atol=1e-8)
     plain = new(tmp_path / "era5.nc", {"tp": total[:24]}, lat=LAT, lon=LON)
     np.testing.assert_array_equal(read_era5(plain).precipitation.values, total[:24])
+    point = new(tmp_path / "point.nc", {"tp": total[:, :1, :1]}, lat=lat[:1], lon=lon[:1])
+    with pytest.raises(InputError, match=r"E-INPUT-GRID .*point\.nc: one cell"):
+        load_era5(point)
     gap = START + np.array([1, 2, 5]) * np.timedelta64(1, "h")
     got = hourly(np.array([1.0, 0.9999, 5.0])[:, None, None], gap.astype("datetime64[ns]")).ravel()
     assert got[:2].tolist() == [1.0, 0.0]
     assert np.isnan(got[2])
+
+
+def test_the_first_hour_of_a_file_needs_the_last_of_the_file_before(tmp_path):
+    # ERA5-Land, January and February: 2 mm an hour; 00 UTC of 1 February holds the sum of 31 January, 48 mm
+    lat, lon = np.array([61.0, 60.9, 60.8]), np.array([10.0, 10.1, 10.2, 10.3])
+    ones = np.ones((1, 3, 4), "f4")
+    day = (2e-3 * np.r_[24, np.arange(1, 24)]).astype("f4")[:, None, None] * ones
+    day[1:, 0, 0] = np.nan
+    january = new(tmp_path / "01.nc", {"tp": day}, lat=lat, lon=lon, first="2020-01-31T00")
+    february = new(tmp_path / "02.nc", {"tp": day}, lat=lat, lon=lon, first="2020-02-01T00")
+    assert np.isnan(load_era5(february)[1]["precipitation"][0]).all()
+    _, got = load_era5(february, before=january)
+    np.testing.assert_allclose(got["precipitation"][:, 1:], 2e-3, atol=1e-8)
+    assert np.isnan(got["precipitation"][:, 0, 0]).all()  # the sea
+    np.testing.assert_array_equal(read_era5(february, before=january).precipitation.values, got["precipitation"])
+    window = era5_grid(february).window(slice(2, 3), slice(1, 3))
+    cut = load_era5(february, before=january, window=window)[1]["precipitation"]
+    np.testing.assert_array_equal(cut, got["precipitation"][:, 2:3, 1:3])
+    north = new(tmp_path / "north.nc", {"tp": day[:, ::-1]}, lat=lat[::-1], lon=lon, first="2020-01-31T00")
+    np.testing.assert_array_equal(load_era5(february, before=north)[1]["precipitation"], got["precipitation"])
+    with zipfile.ZipFile(tmp_path / "zip.nc", "w") as archive:
+        archive.write(january, "data_1.nc")
+    zipped = load_era5(february, before=tmp_path / "zip.nc")[1]
+    np.testing.assert_array_equal(zipped["precipitation"], got["precipitation"])
+    early = new(tmp_path / "early.nc", {"tp": day}, lat=lat, lon=lon, first="2020-01-30T00")
+    with pytest.raises(InputError, match=r"E-INPUT-TIME .*early\.nc.*ends at 2020-01-30T23:00 UTC.*2020-02-01T00:00"):
+        load_era5(february, before=early)
+    other = new(tmp_path / "other.nc", {"t2m": 270 + day}, lat=lat, lon=lon, first="2020-01-31T00")
+    with pytest.raises(InputError, match=r"E-INPUT-SCHEMA .*other\.nc.*lacks tp"):
+        load_era5(february, before=other)
+    moved = new(tmp_path / "moved.nc", {"tp": day}, lat=lat, lon=lon + 0.1, first="2020-01-31T00")
+    with pytest.raises(InputError, match=r"E-INPUT-GRID .*moved\.nc"):
+        load_era5(february, before=moved)
 
 
 def test_faults(tmp_path, kelvin):

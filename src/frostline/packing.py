@@ -33,12 +33,14 @@ SPECS = {
     "ice_share": PROBABILITY,
     "label_reanalysis": CLASS,
     "label_station": CLASS,
+    "agreement": CLASS,
+    "winner": CLASS,
     "land": CLASS,
     "land_cover": CLASS,
     "soil_temperature": KELVIN,
     "air_temperature": KELVIN,
 }
-INTEGERS = ("quality", "age")  # read back as they lie: flags have no NaN, 255 days is "none"
+INTEGERS = ("quality", "age", "agreement", "winner")  # read back as they lie: flags have no NaN, 255 days is "none"
 
 
 def spec_of(name: str) -> Spec:

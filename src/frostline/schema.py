@@ -44,6 +44,9 @@ VOCABULARY: dict[str, Quantity] = {
     "forest_fraction": Quantity("1", "share of forest", 0.0, 1.0),
     "label_reanalysis": Quantity("1", "frozen by the reanalysis", 0.0, 1.0),
     "label_station": Quantity("1", "frozen by the stations of the cell", 0.0, 1.0),
+    "agreement": Quantity("1", "1 where all fused records say the same, 0 where they differ, 255 unknown"),
+    "winner": Quantity("1", "index of the fused record that decided, 255 nobody"),
+    "precipitation": Quantity("m", "precipitation in the interval that ends at time", 0.0, 2.0),
     "tb_time": Quantity("minutes", "observation time since 00 UTC of the date"),
     **{
         f"tb_{f}{p.lower()}": Quantity("K", f"brightness temperature, {g} GHz, {p}", *_TB)

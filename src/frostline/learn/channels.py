@@ -1,7 +1,8 @@
 """How a predictor stack becomes the channels of a network: the same lines for training and prediction.
 
-A channel list is names in order, and says all: `tb_18v` a scaled predictor, `valid:tb_18` whether its sensor saw
-the cell, `age:tb_18` its gap age, `previous:tb_18v` the day before, then statics, then flags of the whole field.
+A channel list is names in order, and says all: `tb_18v` a scaled predictor, `snow_depth@3` one of its steps
+(learn.sequences), `valid:tb_18` whether its sensor saw the cell (all steps of it), `age:tb_18` its gap age,
+`previous:tb_18v` the day before, then statics, then flags of the whole field.
 0 means missing in every channel, and `valid:` tells a missing value from a mean one.
 """
 
@@ -17,33 +18,37 @@ from frostline.clock import AM, DAILY, PM
 from frostline.errors import ConfigError, InputError
 from frostline.grid import Grid
 from frostline.learn.scale import Scaler, read_days
+from frostline.learn.sequences import base as variable_of
+from frostline.learn.sequences import field
 
 NO_AGE = 255  # uint8 code of "no observation near enough" in age_* variables
 AGE_DAYS = 10.0  # days that make 1 in an age channel: a value of order one for the gaps that are filled
-EXTRAS = ("latitude", "previous_day", "day_of_year")
+EXTRAS = ("latitude", "longitude", "previous_day", "day_of_year")
+_PLACE = {"latitude": 90.0, "longitude": 180.0}  # degrees that make 1
 _FLAGS = ("overpass", "day_sin", "day_cos")
-_SHARES = ("land", "water_fraction", "forest_fraction", "latitude")  # already of order one: not scaled
+_SHARES = ("land", "water_fraction", "forest_fraction", *_PLACE)  # already of order one: not scaled
 _PASS = {AM: 0.0, PM: 1.0, DAILY: 0.5}
 
 
 def sensor(name: str) -> str:
-    """The instrument channel that fails as one: both polarisations of a frequency, else the variable itself.
+    """The instrument channel that fails as one: both polarisations of a frequency, else the variable, all steps of it.
 
-    >>> sensor("tb_18v"), sensor("soil_temperature")
+    >>> sensor("tb_18v"), sensor("soil_temperature@3")
     ('tb_18', 'soil_temperature')
     """
+    name = variable_of(name)
     return name[:-1] if re.fullmatch(r"tb_\d+[vh]", name) else name
 
 
 def channel_names(
     stack: xr.Dataset, *, inputs: Sequence[str], statics: Sequence[str], extras: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """The channels made from `inputs` (time, overpass, y, x), `statics` (y, x) and EXTRAS, in their order.
+    """The channels made from `inputs` (time, overpass, y, x) or their steps, `statics` (y, x) and EXTRAS, in order.
 
     A sensor whose gap age the stack holds gets an age channel.
     """
     for name in (*inputs, *statics):
-        if name not in stack:
+        if variable_of(name) not in stack:
             raise InputError(
                 "E-INPUT-MISSING", where=name, cause="the stack lacks this predictor", remedy="assemble it, or drop it"
             )
@@ -58,7 +63,7 @@ def channel_names(
     names = [*inputs, *(f"valid:{s}" for s in sensors)]
     names += [f"age:{s}" for s in sensors if f"age_{s}" in stack]
     names += [f"previous:{name}" for name in inputs if "previous_day" in extras]
-    names += [*statics, *(["latitude"] if "latitude" in extras else []), "overpass"]
+    names += [*statics, *(name for name in _PLACE if name in extras), "overpass"]
     return (*names, *(_FLAGS[1:] if "day_of_year" in extras else ()))
 
 
@@ -83,12 +88,14 @@ def variables(channels: Sequence[str]) -> list[str]:
     """The variables of a stack that these channels read, gap ages and statics included."""
     daily, static, _ = split_names(channels)
     ages = [f"age_{name.removeprefix('age:')}" for name in daily if name.startswith("age:")]
-    return [*inputs_of(channels), *ages, *(name for name in static if name != "latitude")]
+    inputs = dict.fromkeys(map(variable_of, inputs_of(channels)))
+    return [*inputs, *ages, *(name for name in static if name not in _PLACE)]
 
 
 def scaled(channels: Sequence[str]) -> list[str]:
     """The variables that a scaler must know."""
-    return [*inputs_of(channels), *(name for name in split_names(channels)[1] if name not in _SHARES)]
+    inputs = dict.fromkeys(map(variable_of, inputs_of(channels)))
+    return [*inputs, *(name for name in split_names(channels)[1] if name not in _SHARES)]
 
 
 def day_fields(stack: xr.Dataset, index: np.ndarray, channels: Sequence[str], scaler: Scaler) -> np.ndarray:
@@ -98,7 +105,7 @@ def day_fields(stack: xr.Dataset, index: np.ndarray, channels: Sequence[str], sc
     """
     names = split_names(channels)[0]
     inputs = inputs_of(channels)
-    value = {name: scaler(name, read_days(stack[name], index)) for name in inputs}
+    value = {name: scaler(variable_of(name), read_days(field(stack, name), index)) for name in inputs}
     out = np.empty((*value[inputs[0]].shape[:2], len(names), *value[inputs[0]].shape[2:]), "float32")
     for k, name in enumerate(names):
         kind, _, base = name.rpartition(":")
@@ -109,7 +116,7 @@ def day_fields(stack: xr.Dataset, index: np.ndarray, channels: Sequence[str], sc
         elif kind == "age":
             out[:, :, k] = _age(read_days(stack[f"age_{base}"], index)) / np.float32(AGE_DAYS)
         else:
-            out[:, :, k] = _zero(scaler(base, _before(stack[base], index)))
+            out[:, :, k] = _zero(scaler(variable_of(base), _before(field(stack, base), index)))
     return out
 
 
@@ -117,8 +124,8 @@ def place_fields(stack: xr.Dataset, channels: Sequence[str], scaler: Scaler) -> 
     """Static channels: float32 (channel, y, x), 0 = missing."""
     fields = []
     for name in split_names(channels)[1]:
-        if name == "latitude":
-            values = (Grid.of(stack).lonlat()[1] / 90.0).astype("float32")
+        if name in _PLACE:
+            values = (Grid.of(stack).lonlat()[name == "latitude"] / _PLACE[name]).astype("float32")
         else:
             values = stack[name].transpose("y", "x").values.astype("float32")
         fields.append(_zero(values if name in _SHARES else scaler(name, values)))
@@ -144,7 +151,7 @@ def oldest(stack: xr.Dataset, index: np.ndarray, channels: Sequence[str]) -> tup
     inputs = inputs_of(channels)
     age = seen = None
     for base in dict.fromkeys(map(sensor, inputs)):
-        there = np.all([~np.isnan(read_days(stack[i], index)) for i in inputs if sensor(i) == base], axis=0)
+        there = np.all([~np.isnan(read_days(field(stack, i), index)) for i in inputs if sensor(i) == base], axis=0)
         name = f"age_{base}"
         days = _age(read_days(stack[name], index)) if f"age:{base}" in channels else np.zeros(there.shape, "uint8")
         days = np.where(there, days, 0).astype("uint8")
@@ -167,6 +174,12 @@ def land_of(stack: xr.Dataset) -> np.ndarray:
     if "land" not in stack:
         return np.ones((stack.sizes["y"], stack.sizes["x"]), bool)
     return stack["land"].transpose("y", "x").values == 1
+
+
+def missing_statics(stack: xr.Dataset, channels: Sequence[str], cells: np.ndarray) -> list[str]:
+    """The static predictors that are not finite somewhere on `cells` (y, x)."""
+    names = [name for name in split_names(channels)[1] if name not in _PLACE]
+    return [name for name in names if not np.isfinite(stack[name].transpose("y", "x").values[cells]).all()]
 
 
 def _before(variable: xr.DataArray, index: np.ndarray) -> np.ndarray:

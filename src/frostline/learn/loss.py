@@ -6,7 +6,7 @@ thawed; both are the same loss, as log-odds and labels change sign together.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -63,3 +63,59 @@ def objective(
         total = total + lambdas[source] * masked_bce(logit, label, weight)
     field = torch.sigmoid(logit) if on == "prob" else logit
     return total + lambda_lv * local_variation(field, cells)
+
+
+def frozen_logit(scores: Tensor) -> Tensor:
+    """Logit of frozen, (batch, y, x) or (batch, target, y, x), of what a net gives: that itself, or three scores.
+
+    Of frozen, thawed, missing (batch, target, 3, y, x) it is frozen minus thawed: their softmax without missing.
+    """
+    return scores[:, :, 0] - scores[:, :, 1] if scores.ndim == 5 else scores
+
+
+def teaches(source: str, products: Sequence[str], targets: int) -> list[int]:
+    """The heads that labels of `source` teach: a product its own, in the order of `products`; others all of them.
+
+    >>> teaches("esdr", ["smap", "esdr"], 2), teaches("station", ["smap", "esdr"], 2), teaches("esdr", ["esdr"], 1)
+    ([1], [0, 1], [0])
+    """
+    return [products.index(source)] if targets > 1 and source in products else [*range(targets)]
+
+
+def three_class_entropy(scores: Tensor, label: Tensor, cells: Tensor) -> Tensor:
+    """Mean cross entropy of softmax over (frozen, thawed, missing), no label being a class (Cui et al. 2024, 3.1).
+
+    `scores` (batch, 3, y, x), `label` (batch, y, x) in [0, 1] or NaN, `cells` (batch, y, x) bool: where it counts.
+    """
+    there = torch.isfinite(label)
+    frozen = torch.where(there, label, 0.0)
+    wanted = torch.stack([frozen, torch.where(there, 1 - label, 0.0), (~there).to(label.dtype)], dim=1)
+    each = -(wanted * F.log_softmax(scores, dim=1)).sum(dim=1)
+    return (each * cells).sum() / cells.sum().clamp_min(1)
+
+
+def objective_of_heads(
+    scores: Tensor,
+    labels: Mapping[str, Tensor],
+    cells: Tensor,
+    *,
+    products: Sequence[str],
+    lambdas: Mapping[str, float],
+    lambda_lv: float,
+    on: str = "prob",
+) -> Tensor:
+    """The sum over the heads of `objective`, each with the labels that teach it; one head without classes is it.
+
+    `scores` as a net gives them: (batch, y, x), (batch, target, y, x) or (batch, target, 3, y, x). With three
+    classes the entropy is that of three classes, and what has no label is one (a day without any is no sample).
+    """
+    if scores.ndim == 3:
+        return objective(scores, labels, cells, lambdas=lambdas, lambda_lv=lambda_lv, on=on)
+    logit, total = frozen_logit(scores), scores.new_zeros(())
+    for k in range(scores.shape[1]):
+        own = {s: label for s, label in labels.items() if k in teaches(s, products, scores.shape[1])}
+        two = own if scores.ndim == 4 else {}
+        total = total + objective(logit[:, k], two, cells, lambdas=lambdas, lambda_lv=lambda_lv, on=on)
+        for source, label in own.items() if scores.ndim == 5 else ():
+            total = total + lambdas[source] * three_class_entropy(scores[:, k], label, cells)
+    return total

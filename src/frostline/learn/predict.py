@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from frostline.errors import InputError
+from frostline.errors import ConfigError, InputError
 from frostline.learn import on_device
 from frostline.learn.channels import (
     NO_AGE,
@@ -23,9 +23,11 @@ from frostline.learn.channels import (
     variables,
 )
 from frostline.learn.checkpoint import Checkpoint, grid_facts, same_cells
+from frostline.learn.loss import frozen_logit
 from frostline.schema import QUALITY
 
 Block = tuple[slice, int, np.ndarray, np.ndarray, np.ndarray]
+GIVE = ("probability", "scores")
 
 
 def predict(
@@ -37,6 +39,7 @@ def predict(
     days: np.ndarray | None = None,
     low_confidence: float = 0.1,
     precision: str = "float32",
+    give: str = "probability",
 ) -> Iterator[Block]:
     """Yield (time slice, overpass code, probability, quality, age) for `batch` days of the whole window at a time.
 
@@ -44,10 +47,14 @@ def predict(
     input_missing where no sensor has an input, outside_domain where not land, gap_filled where the age is above
     0, low_confidence where |p - 0.5| < `low_confidence`. age uint8: the largest gap age (days) of the sensors that
     have a value, 255 where the probability is NaN. Overpasses come in the stack's order, inside each block of days.
+    A network of several targets gives probability and quality on (target, day, y, x).
+
+    give: `probability`, or in its place `scores` float32 (target, day, class, y, x), whose softmax over the classes
+    is the network's: (frozen, thawed), or (frozen, thawed, missing) of a network that was taught them; for fusion.
 
     days: bool (time,), those wanted (default all); slices then cover runs of wanted days. Memory is that of one
     block whatever the record's length. precision: `float32`, or `bfloat16` autocast. E-CHECKPOINT where the stack's
-    cells are not those trained on; E-INPUT-MISSING, E-INPUT-CORRUPT for predictors that lack or hold Inf.
+    cells or overpasses are not those trained on; E-INPUT-MISSING, E-INPUT-CORRUPT for predictors that lack or hold Inf.
     """
     facts = grid_facts(stack)
     if not same_cells(checkpoint.grid, facts):
@@ -57,6 +64,16 @@ def predict(
             cause=f"its cells {facts} are not those the network was trained on, {checkpoint.grid}",
             remedy="assemble the stack on the training grid (any window of it)",
         )
+    taught = checkpoint.provenance.get("overpasses")
+    if taught is not None and not set(stack["overpass"].values.tolist()) <= set(taught):
+        raise InputError(
+            "E-CHECKPOINT",
+            where="stack",
+            cause=f"its overpasses {stack['overpass'].values.tolist()} are not among those trained on, {taught}",
+            remedy="choose those overpasses of the stack, and train a network for the others",
+        )
+    if give not in GIVE:
+        raise ConfigError("E-CONFIG", where="give", cause=f"unknown {give!r}", remedy=f"use one of {GIVE}")
     channels, scaler = checkpoint.channels, checkpoint.scaler
     needed = variables(channels)
     for name in needed:
@@ -82,22 +99,34 @@ def predict(
             x[:, : daily.shape[2]] = daily[:, o]
             x[:, daily.shape[2] : daily.shape[2] + len(place)] = place
             x[:, daily.shape[2] + len(place) :] = flags[:, o, :, None, None]
-            p = _probability(net, x, on, precision)
+            scores = _scores(net, x, on, precision)
+            p = torch.sigmoid(frozen_logit(scores)).numpy()
+            if p.ndim == 4:  # (day, y, x), or (target, day, y, x) of several
+                p = p[:, 0] if p.shape[1] == 1 else p.swapaxes(0, 1)
             known = seen[:, o] & land
-            quality = np.where(land, 0, QUALITY["outside_domain"]).astype("uint16")[None].repeat(len(p), 0)
-            quality |= np.where(land & ~seen[:, o], QUALITY["input_missing"], 0).astype("uint16")
+            quality = np.where(land, 0, QUALITY["outside_domain"]).astype("uint16")
+            quality = quality | np.where(land & ~seen[:, o], QUALITY["input_missing"], 0).astype("uint16")
             quality |= np.where(known & (age[:, o] > 0), QUALITY["gap_filled"], 0).astype("uint16")
             doubt = known & (np.abs(p - 0.5) < low_confidence)
-            quality |= np.where(doubt, QUALITY["low_confidence"], 0).astype("uint16")
-            p = np.where(known, p, np.float32(np.nan))
-            yield days_slice, int(code), p, quality, np.where(known, age[:, o], NO_AGE).astype("uint8")
+            quality = quality | np.where(doubt, QUALITY["low_confidence"], 0).astype("uint16")
+            out = np.where(known, p, np.float32(np.nan))
+            if give == "scores":
+                out = np.where(known[:, None], _classes(scores), np.float32(np.nan))
+            yield days_slice, int(code), out, quality, np.where(known, age[:, o], NO_AGE).astype("uint8")
 
 
-def _probability(net: torch.nn.Module, x: np.ndarray, on: torch.device, precision: str) -> np.ndarray:
+def _classes(scores: torch.Tensor) -> np.ndarray:
+    """Scores (target, day, class, y, x) of what a net gives; a logit of frozen is that against 0 for thawed."""
+    if scores.ndim < 5:
+        heads = scores if scores.ndim == 4 else scores[:, None]
+        scores = torch.stack([heads, torch.zeros_like(heads)], dim=2)
+    return scores.transpose(0, 1).numpy()
+
+
+def _scores(net: torch.nn.Module, x: np.ndarray, on: torch.device, precision: str) -> torch.Tensor:
     cast = torch.autocast(on.type, dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()
     with torch.inference_mode(), cast:
-        logit = net(torch.from_numpy(x).to(on, memory_format=torch.channels_last))
-        return torch.sigmoid(logit.float()).cpu().numpy()
+        return net(torch.from_numpy(x).to(on, memory_format=torch.channels_last)).float().cpu()
 
 
 def _runs(days: np.ndarray | None, total: int, batch: int) -> Iterator[slice]:

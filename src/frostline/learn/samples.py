@@ -12,7 +12,15 @@ import pandas as pd
 import xarray as xr
 
 from frostline.errors import ConfigError, InputError
-from frostline.learn.channels import day_fields, day_flags, first_infinite, land_of, place_fields, split_names
+from frostline.learn.channels import (
+    day_fields,
+    day_flags,
+    first_infinite,
+    land_of,
+    missing_statics,
+    place_fields,
+    split_names,
+)
 from frostline.learn.scale import Scaler, read_days
 
 RAM_BYTES = 1 << 30  # what is larger goes through a file in the work folder
@@ -118,7 +126,8 @@ def pack(
         _stop_at(first_infinite(day[rows].reshape(fields.shape), time[chosen], names))
         counts[rows, 0] = (fields[:, :, seen].any(axis=2) & cells).sum(axis=(2, 3)).ravel()
         counts[rows, 1:] = np.isfinite(truth).sum(axis=(3, 4)).reshape(-1, len(sources))
-    _static_gaps(stack, channels, cells)
+    for name in missing_statics(stack, channels, cells):
+        _stop_at((name, None))
     row = np.arange(shape[0])
     table = pd.DataFrame(
         {"row": row, "date": np.repeat(time[index], len(overpass)), "overpass": np.tile(overpass, len(index))}
@@ -209,12 +218,6 @@ def _room(shape: tuple[int, ...], file: Path) -> np.ndarray:
         return np.empty(shape, "float16")
     file.parent.mkdir(parents=True, exist_ok=True)
     return np.lib.format.open_memmap(file, "w+", "float16", shape)
-
-
-def _static_gaps(stack: xr.Dataset, channels: Sequence[str], cells: np.ndarray) -> None:
-    for name in split_names(channels)[1]:
-        if name != "latitude" and not np.isfinite(stack[name].transpose("y", "x").values[cells]).all():
-            _stop_at((name, None))
 
 
 def _stop_at(found: tuple[str, np.datetime64 | None] | None) -> None:

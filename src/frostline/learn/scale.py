@@ -46,8 +46,8 @@ def fit(stack: xr.Dataset, names: Sequence[str], *, days: np.ndarray, area: np.n
     """Scaler of `names` over the days (time,) and cells (y, x) that are true; NaN is left out.
 
     Sums are merged block by block (Chan, Golub & LeVeque 1983), so that memory does not grow with the record.
-    The spread is that of the population (divided by n). No value at all or no spread is an InputError,
-    Inf is E-TRAIN-NAN with the variable and the date.
+    The spread is that of the population (divided by n); steps of a variable are taken together. No value at
+    all or no spread is an InputError, Inf is E-TRAIN-NAN with the variable and the date.
     """
     mean, spread = {}, {}
     for name in names:
@@ -101,7 +101,7 @@ def _blocks(variable: xr.DataArray, days: np.ndarray) -> Iterator[tuple[np.ndarr
 
 
 def read_days(variable: xr.DataArray, index: np.ndarray) -> np.ndarray:
-    """Days `index` of a variable as (day, overpass, y, x); consecutive days are read as one slice."""
+    """Days `index` of a variable as (day, overpass, ..., y, x); consecutive days are read as one slice."""
     consecutive = (np.diff(index) == 1).all()
     part = variable.isel(time=slice(int(index[0]), int(index[-1]) + 1) if consecutive else index)
-    return part.transpose("time", "overpass", "y", "x").values
+    return part.transpose("time", "overpass", ..., "y", "x").values

@@ -20,10 +20,11 @@ from frostline.errors import ConfigError, InputError
 from frostline.learn import build, on_device
 from frostline.learn.channels import channel_names, scaled, unknown, variables
 from frostline.learn.checkpoint import Checkpoint, grid_facts
-from frostline.learn.loss import objective
+from frostline.learn.loss import frozen_logit, objective_of_heads, teaches
 from frostline.learn.resume import arrays, fingerprint, resume, save
 from frostline.learn.samples import Samples, batches, check_disjoint, fields, held, pack
 from frostline.learn.scale import fit
+from frostline.learn.sequences import complete, latest, unroll
 from frostline.scores import mcc
 
 # weights of the sources in the selection score; "both" is the published code's 3 MCC(stations) + MCC(ERA5)
@@ -53,10 +54,12 @@ def train(
     schedule: str = "cosine",
     lambda_reanalysis: float = 0.3,
     lambda_station: float = 1.0,
+    products: Mapping[str, float] | None = None,
     lambda_lv: float = 0.1,
     lv_on: str = "prob",
     select: str = "reanalysis",
     validation_days: int = 120,
+    steps: int | None = None,
     precision: str = "float32",
     seed: int = 0,
     device: str = "auto",
@@ -64,12 +67,15 @@ def train(
 ) -> Checkpoint:
     """Train `net` on a stack of predictors and labels; the weights of the epoch with the best validation MCC.
 
-    stack: predictors and `label_reanalysis`, `label_station` (time, overpass, y, x) and statics (y, x), lazy or not.
+    stack: predictors and `label_reanalysis`, `label_station` (time, overpass, y, x) and statics (y, x), lazy or not;
+    predictors may have steps (learn.sequences), of which the last `steps` are used (default all).
     days: `train` and `validation`, bool (time,). area, validation_area: bool (y, x), the REGION whose inputs and
     labels are used, sea included (land is taken from the stack): outside `area` a training field is missing.
     extras: out of `channels.EXTRAS`. net_options: keywords of the network. schedule: `cosine` (to 0, per step) or
-    `constant`. A source whose lambda is 0 is not read. select: labels that choose the epoch, `reanalysis`,
-    `stations` or `both` (3:1, the published code); at most `validation_days` evenly spaced days are looked at.
+    `constant`. products: more label sources and their lambdas, `{"smap": 1.0}` for `label_smap`; a net with several
+    targets has one for each, in this order. A source whose lambda is 0 is not read. select: labels that choose the
+    epoch, `reanalysis`, `stations`, `both` (3:1, the published code) or `products` (their mean); at most
+    `validation_days` evenly spaced days are looked at.
     precision: `float32`, or `bfloat16` autocast. device: `auto`, `cpu`, `cuda`, ...
     work_dir holds `last.safetensors`, from which the same call goes on after a kill (and ends as if it had not been
     killed), and the packed samples where they exceed RAM_BYTES. On one machine, the same seed gives the same
@@ -77,7 +83,9 @@ def train(
 
     Errors: E-SPLIT for overlapping days, E-TRAIN-NAN for a value that is not finite, E-INPUT-MISSING, E-CONFIG.
     """
-    if select not in SELECT or schedule not in ("cosine", "constant") or precision not in PRECISION:
+    products = {s: w for s, w in (products or {}).items() if w > 0}
+    presets = SELECT | ({"products": dict.fromkeys(products, 1.0)} if products else {})
+    if select not in presets or schedule not in ("cosine", "constant") or precision not in PRECISION:
         raise ConfigError("E-CONFIG", where="train", cause=f"{select=}, {schedule=} or {precision=} is unknown")
     if unknown([*days], ["train", "validation"]) or not all(np.any(d) for d in days.values()) or len(days) < 2:
         raise ConfigError("E-SPLIT", where="days", cause="train and validation each need a day")
@@ -88,9 +96,14 @@ def train(
     work_dir.mkdir(parents=True, exist_ok=True)
 
     # what the network sees
-    channels = channel_names(stack, inputs=inputs, statics=statics, extras=extras)
-    lambdas = {k: v for k, v in (("reanalysis", lambda_reanalysis), ("station", lambda_station)) if v > 0}
-    judges = SELECT[select]
+    stack = latest(stack, steps)
+    channels = channel_names(stack, inputs=unroll(stack, inputs), statics=statics, extras=extras)
+    lambdas = {k: v for k, v in (("reanalysis", lambda_reanalysis), ("station", lambda_station)) if v > 0} | products
+    judges = presets[select]
+    options = complete(net, net_options or {}, channels)
+    if options.get("targets", 1) not in (1, len(products)):
+        cause = f"{options['targets']} targets for products {[*products]}"
+        raise ConfigError("E-CONFIG", where="train", cause=cause, remedy="use one target, or one for each product")
     part, chosen = held(stack, _needed(stack, channels, lambdas), days["train"])
     scaler = fit(part, scaled(channels), days=chosen, area=area)
     packing = partial(pack, channels=channels, scaler=scaler)
@@ -106,6 +119,9 @@ def train(
         raise InputError("E-INPUT-MISSING", where=where, cause="none has both inputs and labels in its area")
     provenance = {
         **settings,
+        "products": [*products],  # in the order of the heads
+        "lambda_products": [*products.values()],
+        "overpasses": stack["overpass"].values.tolist(),
         "frostline": __version__,
         "torch": str(torch.__version__),
         "samples": len(learnt.table),
@@ -115,7 +131,6 @@ def train(
     }
 
     # the network and where it stands
-    options = dict(net_options or {})
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model, on = on_device(build(net, len(channels), options), device)
@@ -123,6 +138,7 @@ def train(
         mark = fingerprint({**provenance, "net_options": options, "channels": channels}, learnt, judged, days)
         state = work_dir / "last.safetensors"
         epoch, history, best = resume(state, mark, model, adam)
+        penalty = partial(objective_of_heads, products=[*products])
         per_epoch = math.ceil(len(learnt.table) / batch)
         while epoch < epochs:
             torch.manual_seed(1_000_003 * (seed + 1) + epoch)  # dropout: a resumed epoch repeats exactly
@@ -135,20 +151,20 @@ def train(
                     adam.param_groups[0]["lr"] = rate
                 fields_in = torch.from_numpy(x).to(on, memory_format=torch.channels_last)  # (n, channel, crop, crop)
                 with _autocast(on, precision):
-                    logit = model(fields_in)  # (n, crop, crop), of frozen
+                    scores = model(fields_in)  # (n, crop, crop), of frozen; or with targets and classes
                 labels = {s: torch.from_numpy(y[:, i]).to(on) for i, s in enumerate(learnt.sources)}
                 usable = torch.from_numpy(cells).to(on)
-                loss = objective(logit, labels, usable, lambdas=lambdas, lambda_lv=lambda_lv, on=lv_on)
+                loss = penalty(scores, labels, usable, lambdas=lambdas, lambda_lv=lambda_lv, on=lv_on)
                 value = float(loss.detach())
                 if not math.isfinite(value):
-                    _stop(x, logit, channels, learnt, which, epoch)
+                    _stop(x, scores, channels, learnt, which, epoch)
                 adam.zero_grad(set_to_none=True)
                 loss.backward()
                 adam.step()
                 total += value * len(which)
             speed = len(learnt.table) / (perf_counter() - began)
             row: dict[str, float | None] = {"epoch": epoch + 1, "loss": total / len(learnt.table)}
-            row |= _judge(model, judged, judges, on, precision, batch)
+            row |= _judge(model, judged, judges, [*products], on, precision, batch)
             epoch += 1
             history.append(row)
             if _better(row["mcc"], best["mcc"]):
@@ -189,21 +205,28 @@ def _judge(
     model: torch.nn.Module,
     judged: Samples,
     judges: Mapping[str, float],
+    products: Sequence[str],
     on: torch.device,
     precision: str,
     batch: int,
 ) -> dict[str, float | None]:
-    """MCC on whole validation fields, by source, and their weighted mean `mcc`; None where undefined (one class)."""
+    """MCC on whole validation fields, by source, and their weighted mean `mcc`; None where undefined (one class).
+
+    Several heads: each against the labels that teach it.
+    """
     model.eval()
     sums = {s: dict.fromkeys(("true_frozen", "false_frozen", "false_thawed", "true_thawed"), 0) for s in judges}
     rows = judged.table["row"].to_numpy()
     with torch.inference_mode(), _autocast(on, precision):
         for start in range(0, len(rows), batch):
             x, y = fields(judged, rows[start : start + batch])
-            p = torch.sigmoid(model(torch.from_numpy(x).to(on, memory_format=torch.channels_last)))
+            scores = model(torch.from_numpy(x).to(on, memory_format=torch.channels_last))
+            p = torch.sigmoid(frozen_logit(scores)).float().cpu().numpy()
+            heads = p[:, None] if p.ndim == 3 else p  # (n, target, y, x)
             for i, source in enumerate(judged.sources):
-                for name, count in confusion(p.float().cpu().numpy(), y[:, i]).items():
-                    sums[source][name] += count
+                for k in teaches(source, products, heads.shape[1]):
+                    for name, count in confusion(heads[:, k], y[:, i]).items():
+                        sums[source][name] += count
     with np.errstate(invalid="ignore", divide="ignore"):
         each = {source: float(mcc(counts)) for source, counts in sums.items()}
     known = {s: w for s, w in judges.items() if math.isfinite(each[s])}
@@ -229,11 +252,11 @@ def _better(new: float | None, old: float | None) -> bool:
 
 
 def _stop(
-    x: np.ndarray, logit: Tensor, channels: Sequence[str], learnt: Samples, which: np.ndarray, epoch: int
+    x: np.ndarray, scores: Tensor, channels: Sequence[str], learnt: Samples, which: np.ndarray, epoch: int
 ) -> None:
     """Name what made the loss NaN or Inf: an input channel, or the loss itself, and the date."""
     bad = np.argwhere(~np.isfinite(x).all(axis=(2, 3)))
-    sick = np.flatnonzero(~torch.isfinite(logit.detach()).all(dim=(1, 2)).cpu().numpy())
+    sick = np.flatnonzero(~torch.isfinite(scores.detach()).flatten(1).all(dim=1).cpu().numpy())
     name, k = (channels[bad[0, 1]], bad[0, 0]) if len(bad) else ("loss", sick[0] if len(sick) else 0)
     raise InputError(
         "E-TRAIN-NAN",

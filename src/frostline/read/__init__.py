@@ -10,12 +10,19 @@ from typing import Any
 from frostline.read.amsr2 import read_amsr2
 from frostline.read.cetb import read_cetb
 from frostline.read.era5 import read_era5
+from frostline.read.esdr import read_esdr
 from frostline.read.gldas import read_gldas, read_gldas_static
+from frostline.read.imerg import read_imerg
+from frostline.read.insitu_cma import read_cma
+from frostline.read.insitu_ctp import read_ctp
+from frostline.read.insitu_folder import read_folder
 from frostline.read.insitu_ismn import read_ismn
 from frostline.read.insitu_table import read_table
 from frostline.read.insitu_uscrn import read_uscrn
+from frostline.read.smap import read_smap, read_smap_static
 from frostline.read.smap_map import read_smap_map
 from frostline.read.statics import read_elevation, read_land_cover
+from frostline.read.statics_codes import read_classes, read_clcd, read_koppen
 
 READERS: dict[str, Callable[..., Any]] = {
     "cetb": read_cetb,
@@ -23,10 +30,20 @@ READERS: dict[str, Callable[..., Any]] = {
     "era5": read_era5,
     "gldas": read_gldas,
     "gldas_static": read_gldas_static,
+    "imerg": read_imerg,
     "elevation": read_elevation,
     "land_cover": read_land_cover,
+    "clcd": read_clcd,
+    "koppen": read_koppen,
+    "classes": read_classes,
+    "smap": read_smap,
+    "smap_static": read_smap_static,
+    "esdr": read_esdr,
     "smap_map": read_smap_map,
     "ismn": read_ismn,
     "uscrn": read_uscrn,
     "table": read_table,
+    "cma": read_cma,
+    "ctp": read_ctp,
+    "folder": read_folder,
 }

@@ -5,22 +5,20 @@ Formats: formats.md 5. Times stay UTC instants; sampling to local overpasses is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import xarray as xr
 
 from frostline.errors import InputError
 from frostline.grid import Grid
-from frostline.read.archive import members, read_member
+from frostline.read.archive import members
 from frostline.read.common import Part, decode_times, lazy, part
-from frostline.read.gate import SOIL_KELVIN, check_cells, check_kelvin, inspect_file, is_zip, reading
+from frostline.read.gate import SOIL_KELVIN, check_cells, check_kelvin, inspect_file, is_zip
+from frostline.read.netcdf import decode, opened, text
 from frostline.schema import describe
 
 Array = np.ndarray
@@ -35,7 +33,6 @@ NAMES = {
 }
 KELVIN = ("soil_temperature", "air_temperature")
 DEPTH = {"soil_temperature": "0-7 cm", "soil_moisture": "0-7 cm"}
-PACKED_FILL = -32767
 BLOCK = 24  # hours to a chunk: a day
 GRID_TOLERANCE = 0.02  # of a cell: files of areas cut at odd degrees repeat their step to four digits
 LAND_STEP = 0.1  # degrees: tells ERA5-Land, whose precipitation accumulates since 00 UTC
@@ -52,13 +49,21 @@ class _Header:
     variables: tuple[str, ...]
 
 
-def read_era5(path: str | Path, *, window: Grid | None = None, names: Sequence[str] | None = None) -> xr.Dataset:
+def read_era5(
+    path: str | Path,
+    *,
+    window: Grid | None = None,
+    names: Sequence[str] | None = None,
+    before: str | Path | None = None,
+) -> xr.Dataset:
     """Hourly fields as a lazy dataset on (time, y, x), vocabulary names, SI; `time` is UTC, one day to a chunk.
 
     `names`: which vocabulary names (default: all that the file holds). `window`: a part of the file's grid;
     longitudes count modulo 360. Rows go south whatever the file does. `precipitation` (m in the hour that ends
-    at `time`) has ERA5-Land's accumulation since 00 UTC undone. Raises InputError: E-INPUT-UNITS for a
-    temperature that is not in K, E-INPUT-TIME for members of a ZIP with different hours.
+    at `time`) has ERA5-Land's accumulation since 00 UTC undone; `before` is the file of the hours before, whose
+    last one a file needs that begins at 00 UTC: without it the first hour is NaN. Raises InputError: E-INPUT-UNITS
+    for a temperature that is not in K, E-INPUT-TIME for members of a ZIP with different hours or a `before` that
+    does not end an hour earlier.
     """
     path = Path(path)
     headers = _headers(path)
@@ -67,7 +72,7 @@ def read_era5(path: str | Path, *, window: Grid | None = None, names: Sequence[s
     for header in headers:
         at = part(path, header.grid, window)
         for short, name in _wanted(path, headers, header, names):
-            data[name] = (("time", "y", "x"), _blocks(path, header, short, name, at, grid.shape))
+            data[name] = (("time", "y", "x"), _blocks(path, header, short, name, at, grid.shape, before))
     if not data:
         held = ", ".join(sorted({v for h in headers for v in h.variables})) or "nothing known"
         raise InputError("E-INPUT-SCHEMA", where=path, cause=f"none of the names asked for; it holds {held}")
@@ -80,7 +85,11 @@ def read_era5(path: str | Path, *, window: Grid | None = None, names: Sequence[s
 
 
 def load_era5(
-    path: str | Path, *, window: Grid | None = None, names: Sequence[str] | None = None
+    path: str | Path,
+    *,
+    window: Grid | None = None,
+    names: Sequence[str] | None = None,
+    before: str | Path | None = None,
 ) -> tuple[Array, dict[str, Array]]:
     """The same at once: UTC times (t,) datetime64[ns] and arrays (t, rows, columns) float32 by vocabulary name."""
     path = Path(path)
@@ -89,7 +98,7 @@ def load_era5(
     for header in headers:
         at = part(path, header.grid, window)
         for short, name in _wanted(path, headers, header, names):
-            out[name] = _load(path, header, short, name, at, slice(0, len(header.times)))
+            out[name] = _load(path, header, short, name, at, slice(0, len(header.times)), before)
     return headers[0].times, out
 
 
@@ -146,12 +155,12 @@ def _headers(path: Path) -> list[_Header]:
 
 
 def _header(path: Path, member: Any) -> _Header:
-    with _opened(path, member) as (get, names):
+    with opened(path, member) as (get, names):
         if not {"latitude", "longitude"} <= set(names) or not {"time", "valid_time"} & set(names):
             cause = f"no latitude, longitude and time (found {', '.join(sorted(names)[:8])})"
             raise InputError("E-INPUT-SCHEMA", where=path, cause=cause, remedy="give ERA5 netCDF from the CDS")
         clock, units = get("valid_time" if "valid_time" in names else "time")
-        times = decode_times(path, np.ravel(clock[:]), _text(units.get("units")))
+        times = decode_times(path, np.ravel(clock[:]), text(units.get("units")))
         if times.size == 0 or (np.diff(times) <= np.timedelta64(0)).any():
             cause = "it holds no time" if times.size == 0 else "its times do not rise"
             raise InputError("E-INPUT-TIME", where=path, cause=cause, remedy="fetch it again")
@@ -190,7 +199,15 @@ def _wanted(
             yield short, NAMES[short]
 
 
-def _blocks(path: Path, header: _Header, short: str, name: str, at: Part, shape: tuple[int, int]) -> Any:
+def _blocks(
+    path: Path,
+    header: _Header,
+    short: str,
+    name: str,
+    at: Part,
+    shape: tuple[int, int],
+    before: str | Path | None,
+) -> Any:
     import dask.array as da
 
     hours = len(header.times)
@@ -200,92 +217,66 @@ def _blocks(path: Path, header: _Header, short: str, name: str, at: Part, shape:
         size = (when.stop - when.start, *shape)
 
         def load(when: slice = when) -> Mapping[str, Array]:
-            return {name: _load(path, header, short, name, at, when)}
+            return {name: _load(path, header, short, name, at, when, before)}
 
         blocks.append(lazy(load, [name], size)[name])
     return da.concatenate(blocks) if len(blocks) > 1 else blocks[0]
 
 
-def _load(path: Path, header: _Header, short: str, name: str, at: Part, when: slice) -> Array:
-    accumulates = name == "precipitation" and _is_land(header.grid)
-    first = max(when.start - 1, 0) if accumulates else when.start  # differences need the hour before
-    rows, height = at.rows, header.grid.shape[0]
-    if header.flip:
-        at = Part(slice(height - rows.stop, height - rows.start), at.cols)
-    with _opened(path, header.member) as (get, _):
-        data, attrs = get(short)
-        check_cells(path, data.shape)
-        hours = slice(first, when.stop)
-        if data.ndim == 4:  # (time, expver, y, x): final and preliminary months complete each other
-            versions = [_decode(at.of(data, before=(hours, i)), attrs) for i in range(data.shape[1])]
-            values = versions[0]
-            for other in versions[1:]:
-                values = np.where(np.isnan(values), other, values)
-        else:
-            values = _decode(at.of(data, before=(hours,)), attrs)
-    if accumulates:
-        values = hourly(values, header.times[first : when.stop])[when.start - first :]
-    if header.flip:
-        values = values[:, ::-1]
+def _load(
+    path: Path, header: _Header, short: str, name: str, at: Part, when: slice, before: str | Path | None
+) -> Array:
+    if name == "precipitation" and header.grid.shape == (1, 1):
+        cause = "one cell does not tell ERA5-Land, whose precipitation is summed since 00 UTC, from ERA5"
+        raise InputError("E-INPUT-GRID", where=path, cause=cause, remedy="ask the CDS for two cells or more")
+    if name == "precipitation" and _is_land(header.grid):
+        first = max(when.start - 1, 0)  # differences need the hour before
+        values, times = _raw(path, header, short, at, slice(first, when.stop)), header.times[first : when.stop]
+        if when.start == 0 and before is not None:
+            last, hour = _last(Path(before), header, short, at)
+            values, times = np.concatenate([last, values]), np.concatenate([hour, times])
+        values = hourly(values, times)[when.start - when.stop :]
+    else:
+        values = _raw(path, header, short, at, when)
     if name in KELVIN:
         check_kelvin(path, values, f"{short} ({name})", SOIL_KELVIN)
     return np.ascontiguousarray(values, np.float32)
 
 
-def _decode(raw: Array, attrs: Mapping[str, Any]) -> Array:
-    """float32 with NaN where the fills stand; packed integers are unpacked in float64."""
-    fills = {float(np.ravel(attrs[k])[0]) for k in ("_FillValue", "missing_value") if k in attrs}
-    if raw.dtype.kind == "i":
-        fills.add(PACKED_FILL)
-    scale = float(np.ravel(attrs.get("scale_factor", 1.0))[0])
-    offset = float(np.ravel(attrs.get("add_offset", 0.0))[0])
-    plain = scale == 1.0 and offset == 0.0
-    values = raw.astype(np.float32) if plain else (raw * np.float64(scale) + offset).astype(np.float32)
-    for fill in fills:
-        if np.isfinite(fill):
-            values[raw == fill] = np.nan
-    return values
-
-
-@contextmanager
-def _opened(path: Path, member: Any) -> Iterator[tuple[Callable[[str], tuple[Any, Mapping[str, Any]]], list[str]]]:
-    """`get(name) -> (array-like, attributes)` and the names, for HDF5 and for netCDF-3, in a file or a ZIP."""
-    where = path if member is None else f"{path}!{member.filename}"
-    source: Path | BytesIO = path if member is None else read_member(path, member)
-    with reading(where):
-        if _begins(source).startswith(b"CDF"):
-            from scipy.io import netcdf_file
-
-            # mapped, not read: an old global month is 1.5 GB. The copies of _Copied let the map be closed again
-            with netcdf_file(source, "r", mmap=isinstance(source, Path), maskandscale=False) as old:
-                yield lambda n: (_Copied(old, n), vars(old.variables[n])["_attributes"]), list(old.variables)
+def _raw(path: Path, header: _Header, short: str, at: Part, hours: slice) -> Array:
+    """(hours, rows, columns) float32 as the file has them, rows south, fills NaN."""
+    rows, height = at.rows, header.grid.shape[0]
+    if header.flip:
+        at = Part(slice(height - rows.stop, height - rows.start), at.cols)
+    with opened(path, header.member) as (get, _):
+        data, attrs = get(short)
+        check_cells(path, data.shape)
+        if data.ndim == 4:  # (time, expver, y, x): final and preliminary months complete each other
+            versions = [decode(at.of(data, before=(hours, i)), attrs) for i in range(data.shape[1])]
+            values = versions[0]
+            for other in versions[1:]:
+                values = np.where(np.isnan(values), other, values)
         else:
-            with h5py.File(source, "r") as file:
-                yield lambda n: (file[n], file[n].attrs), list(file)
+            values = decode(at.of(data, before=(hours,)), attrs)
+    return values[:, ::-1] if header.flip else values
 
 
-def _begins(source: Path | BytesIO) -> bytes:
-    if isinstance(source, BytesIO):
-        return source.getvalue()[:4]
-    with source.open("rb") as file:
-        return file.read(4)
-
-
-class _Copied:
-    """A netCDF-3 variable that gives copies and keeps no reference to the file's memory map."""
-
-    def __init__(self, file: Any, name: str) -> None:
-        self.file, self.name, self.shape = file, name, file.variables[name].shape
-        self.ndim = len(self.shape)
-
-    def __getitem__(self, key: Any) -> Array:
-        return np.array(self.file.variables[self.name][key])
+def _last(before: Path, header: _Header, short: str, at: Part) -> tuple[Array, Array]:
+    """Values (1, rows, columns) and time (1,) of the hour before the first of `header`, from the file before."""
+    held = [h for h in _headers(before) if short in h.variables]
+    if not held:
+        cause = f"lacks {short}, which the file after it needs"
+        raise InputError("E-INPUT-SCHEMA", where=before, cause=cause, remedy="give the hours before, of one request")
+    (end,), (begin,) = held[0].times[-1:], header.times[:1]
+    if begin - end != np.timedelta64(1, "h"):
+        cause = f"ends at {str(end)[:16]} UTC, the file after it begins at {str(begin)[:16]}"
+        raise InputError("E-INPUT-TIME", where=before, cause=cause, remedy="give the file that ends an hour before")
+    if held[0].grid != header.grid:
+        cause = "lies on another grid than the file after it"
+        raise InputError("E-INPUT-GRID", where=before, cause=cause, remedy="give the hours before, of one request")
+    hours = len(held[0].times)
+    return _raw(before, held[0], short, at, slice(hours - 1, hours)), held[0].times[-1:]
 
 
 def _is_land(grid: Grid) -> bool:
     return abs(grid.step - LAND_STEP) < 1e-6
-
-
-def _text(value: Any) -> str:
-    value = np.ravel(value)[0] if isinstance(value, np.ndarray) else value
-    return value.decode() if isinstance(value, bytes) else str(value or "")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -136,6 +136,48 @@ def daily_weather(
             cloud=(1.0 / (1.0 + np.exp(-1.3 * c))).ravel(),
             precipitation=(6.5 * np.maximum(rain - 0.75, 0.0) ** 1.2).ravel(),
         )
+        today = tomorrow
+
+
+def detrended(
+    make: Callable[[], Iterator[Weather]], *, first: np.datetime64, last: np.datetime64, warming: float = 0.0
+) -> Iterator[Weather]:
+    """The weather of `make` from `first`, its first day, to `last`, without a trend of its own, then warmed evenly.
+
+    From each cell's anomaly goes the change of its seasonal cycle: a least-squares fit, over the last whole years, of
+    year and half-year waves and of the same waves growing linearly, of which the growing part is taken away. So no
+    season warms much of itself. Less than two years are left as they are. `warming`: K per year, zero on 1 January
+    2000. `make` is called twice, for the fit and for the weather. Memory: one day and ten fields.
+    """
+    whole = (int((last - first).astype(int)) + 1) // 365.25  # an odd part of a year would pass for a trend
+    begin = last - round(365.25 * whole) + 1
+
+    def waves(date: np.datetime64) -> tuple[np.ndarray, np.ndarray]:
+        """The cycle's five waves, and the same times the place in the span: -1 to 1, -1 before it."""
+        phase = 2.0 * math.pi * float((date - EPOCH) / np.timedelta64(1, "D")) / 365.25
+        cycle = np.array([1.0, *(f(k * phase) for k in (1, 2) for f in (math.cos, math.sin))])
+        years = float((date - begin) / np.timedelta64(1, "D")) / 365.25
+        return cycle, cycle * (2.0 * max(years, 0.0) / whole - 1.0)
+
+    change: np.ndarray | None = None
+    if whole >= 2.0:
+        normal, right = np.zeros((10, 10)), np.zeros((10, 1))
+        for day in itertools.takewhile(lambda d: d.date <= last, make()):
+            if day.date >= begin:
+                row = np.concatenate(waves(day.date))
+                normal += np.outer(row, row)
+                right = right + np.outer(row, day.anomaly)
+        change = np.linalg.solve(normal, right)[5:]
+
+    def shift(date: np.datetime64) -> np.ndarray:
+        years = float((date - EPOCH) / np.timedelta64(1, "D")) / 365.25
+        growing = 0.0 if change is None else waves(date)[1] @ change
+        return np.asarray(warming * years - growing, np.float32)
+
+    today = shift(first)
+    for day in itertools.takewhile(lambda d: d.date <= last, make()):
+        tomorrow = shift(day.date + 1)
+        yield replace(day, anomaly=day.anomaly + today, anomaly_next=day.anomaly_next + tomorrow)
         today = tomorrow
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,11 @@ OVERPASSES = (AM, PM)
 MARGIN = 3  # days before 1 July on which marching begins: UTC days of 1 July need the local day before
 STATION_DEPTH = 0.05  # m
 STEPS_A_DAY = len(HOURS)
-# AMSR2 passes at 01:30 and 13:30, midway between two steps; SMAP at 06 and 18 (DESIGN.md, conventions)
-HALFWAY = {AM: (0, 3), PM: (12, 15)}
+Looks = Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]  # band: hours of AM and PM; two are averaged
+# SMAP passes at 06 and 18; AMSR2 at 01:30 and 13:30, midway between two steps (DESIGN.md, conventions)
+LOOKS: Looks = {
+    name: ((6,), (18,)) if band.sensor == "smap" else ((0, 3), (12, 15)) for name, band in microwave.BANDS.items()
+}
 ABOUT = {
     "ice_share": ("1", "ice share of the freezable water of 0-7 cm"),
     "soil_temperature": ("K", "soil temperature of 0-7 cm"),
@@ -77,17 +80,34 @@ def earth(
     """
     held = column.make_cells(ground, grid)
     days = column.march(held, _weather(grid, seed, origin(start), trend))
-    land = ground["land"].values.astype(bool)
+    looks = {name: LOOKS[name] for name in bands}
+    plan = ((dates, looks) for dates in _blocks(start, end, block_days))
+    yield from truths(days, plan, grid=grid, surface=held.surface, land=ground["land"].values.astype(bool), cells=cells)
+
+
+def truths(
+    days: Iterator[Day],
+    plan: Iterable[tuple[np.ndarray, Looks]],
+    *,
+    grid: Grid,
+    surface: microwave.Surface,
+    land: np.ndarray,
+    cells: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Iterator[xr.Dataset]:
+    """`earth` of any marched `days`: a block for each (dates, looks) of `plan`, dates in order, land (y, x) bool.
+
+    `days` begin before the first date. Each block's brightness is of its own looks.
+    """
     site = None if cells is None else np.ravel_multi_index(cells, grid.shape)
     before: Day | None = None
-    for dates in _blocks(start, end, block_days):
-        block = _empty_block(dates, grid, bands, site)
+    for dates, looks in plan:
+        block = _empty_block(dates, grid, looks, site)
         done = 0
         while done < len(dates):
             day = next(days)
             if day.date == dates[done]:
                 _truth(block, done, day, grid.shape)
-                _emission(block, done, day, before, held.surface, bands, grid.shape)
+                _emission(block, done, day, before, surface, looks, grid.shape)
                 if site is not None:
                     block["soil_temperature_3h"][done * STEPS_A_DAY : (done + 1) * STEPS_A_DAY] = [
                         soil.temperature_at(s.column, STATION_DEPTH)[site] + KELVIN for s in day.states
@@ -157,7 +177,7 @@ def _blocks(start: Any, end: Any, block_days: int) -> Iterator[np.ndarray]:
         yield dates[i : i + block_days]
 
 
-def _empty_block(dates: np.ndarray, grid: Grid, bands: Sequence[str], site: np.ndarray | None) -> dict[str, np.ndarray]:
+def _empty_block(dates: np.ndarray, grid: Grid, bands: Iterable[str], site: np.ndarray | None) -> dict[str, np.ndarray]:
     twice, daily = (len(dates), 2, *grid.shape), (len(dates), *grid.shape)
     names = ["ice_share", "soil_temperature", "air_temperature", "truth", "truth_t0"]
     names += [f"tb_{microwave.BANDS[b].label}{p}" for b in bands for p in "vh"]
@@ -194,7 +214,7 @@ def _emission(
     day: Day,
     before: Day | None,
     surface: microwave.Surface,
-    bands: Sequence[str],
+    looks: Looks,
     shape: tuple[int, int],
 ) -> None:
     @functools.cache
@@ -206,13 +226,9 @@ def _emission(
         return column.make_scene(before.at(24))
 
     for p in OVERPASSES:
-        early, late = HALFWAY[p]
-        for name in bands:
+        for name, look in looks.items():
             band = microwave.BANDS[name]
-            if band.sensor == "smap":
-                seen = scene(int(NOMINAL_HOUR[p]))
-            else:
-                seen = microwave.average(scene(early), scene(late))
+            seen = functools.reduce(microwave.average, map(scene, look[p]))
             for pol, value in zip("vh", microwave.brightness(band, surface, seen), strict=True):
                 block[f"tb_{band.label}{pol}"][i, p] = value.reshape(shape)
 
