@@ -156,6 +156,21 @@ def test_lines_of_the_tutorial(capsys: pytest.CaptureFixture[str]):
     assert said[-1].endswith("frozen 0.00  right 1.00")
 
 
+def test_lines_that_compare_records(capsys: pytest.CaptureFixture[str]):
+    (block,) = blocks(ROOT / "docs/how-to/compare-records.md", "python")
+    exec(compile(block, "compare-records.md", "exec"), {})
+    said = capsys.readouterr().out.splitlines()
+    recovered = [line.replace("(", "").replace(")", "").replace(",", "").split() for line in said if "psi" in line]
+    assert len(recovered) == 3
+    for _, _, psi, true_psi, _, eta, true_eta in recovered:
+        assert abs(float(psi) - float(true_psi)) <= 0.02
+        assert abs(float(eta) - float(true_eta)) <= 0.02
+    right = {line.split(":")[0]: float(line.split()[1]) for line in said if line.endswith("right")}
+    assert right["fused"] > max(right["a"], right["b"], right["c"])
+    # by hand: frost lasts while cos > 0.2 + 0.01 (year - 2005): 0.01 x 365.25 / (pi sqrt(1 - 0.04)) = 1.19 days a year
+    assert -1.4 < float(said[-1].split()[0]) < -0.9
+
+
 def test_commands_of_the_pages_are_verbs():
     from frostline.cli import VERBS
 
