@@ -151,6 +151,7 @@ KNOBS: dict[str, Knob] = {
     "train.inputs": train(["tb_1v", "tb_1h"]),
     "train.compare": train([["tb_18v", "tb_18h"]]),
     "train.statics": train([]),
+    "train.reference": train("none"),
     "train.width": train(6),
     "train.depth": train(1),
     "train.head": train("paper"),

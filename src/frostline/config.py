@@ -121,6 +121,9 @@ class TrainTable(Table):
 
     inputs: tuple[Channel, ...] = Field(CHANNELS, description="brightness temperatures the net sees")
     compare: tuple[tuple[Channel, ...], ...] = Field((), description="input sets of rival nets, scored beside")
+    reference: Literal["cell", "none"] = Field(
+        "cell", description="inputs as differences to the cell's mean, or as they are"
+    )
     statics: tuple[Literal["elevation"], ...] = Field(("elevation",), description="static fields the net sees")
     width: Positive = Field(32, description="filters of the first block")
     depth: Positive = Field(4, description="down- and up-sampling steps")

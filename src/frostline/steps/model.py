@@ -21,6 +21,7 @@ from frostline.runs import Run, read_json
 from frostline.schema import QUALITY
 from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
+from frostline.steps.reference import FILE, relative, write_reference
 from frostline.steps.refusals import refuser
 
 T = TypeVar("T")
@@ -44,6 +45,9 @@ def train(experiment: Experiment, run: Run) -> dict[str, Any]:
     table = experiment.train
     if table is None:
         return {"skipped": "no [train] table"}
+    run.path(FILE).unlink(missing_ok=True)
+    if table.reference == "cell":
+        write_reference(experiment, run, sorted({c for inputs in nets(table).values() for c in inputs}))
     return _beside(_train_one, experiment, run, list(nets(table)))
 
 
@@ -59,7 +63,7 @@ def _train_one(experiment: Experiment, folder: Path, name: str, threads: int, qu
     taught = cell_role == "train"
     chosen = cell_role == "validation"
     checkpoint = learn(
-        store.open_store(run.path("stack.zarr")),
+        relative(experiment, run),
         inputs=nets(table)[name],
         statics=table.statics,
         days={role: day_role == role for role in ("train", "validation")},
@@ -102,7 +106,7 @@ def _predict_one(experiment: Experiment, folder: Path, name: str, threads: int, 
 
     run = Run(folder, workers=threads, quiet=quiet)
     _threads(run)
-    stack = store.open_store(run.path("stack.zarr"))
+    stack = relative(experiment, run)
     checkpoint = load(run.path("checkpoints", name))
     attrs = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": list(checkpoint.channels)}
     path = new_record(record_path(run, name), stack, grid_of(experiment), attrs)
