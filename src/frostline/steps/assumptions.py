@@ -29,6 +29,12 @@ LABELS: list[Line] = [
 ]
 NET: list[Line] = [
     (
+        "What the net sees",
+        "Brightness temperatures and elevation.",
+        "Differences to each cell's mean over the training days, and elevation; the temperatures themselves as an "
+        "option.",
+    ),
+    (
         "Network",
         "U-Net, four steps down and up, 3x3 convolutions, batch normalisation, leaky ReLU, spatial dropout 0.2; "
         "filters not stated; final 3x3 convolution to two sigmoid channels.",
@@ -42,7 +48,7 @@ NET: list[Line] = [
     (
         "Selection",
         "Best MCC after each epoch on data that share years with training.",
-        "Best MCC on days and cells that neither taught nor judge.",
+        "Best MCC on days that neither taught nor judge; on cells of their own where the split sets some apart.",
     ),
     (
         "Evaluation",
