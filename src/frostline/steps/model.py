@@ -45,7 +45,7 @@ def train(experiment: Experiment, run: Run) -> dict[str, Any]:
     table = experiment.train
     if table is None:
         return {"skipped": "no [train] table"}
-    run.path(FILE).unlink(missing_ok=True)
+    (run.folder / FILE).unlink(missing_ok=True)
     if table.reference == "cell":
         write_reference(experiment, run, sorted({c for inputs in nets(table).values() for c in inputs}))
     return _beside(_train_one, experiment, run, list(nets(table)))

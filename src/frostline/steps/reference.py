@@ -8,6 +8,7 @@ for the same reason (algorithms.md 3).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -17,13 +18,13 @@ from frostline.config import Experiment
 from frostline.runs import Run
 from frostline.steps.common import load, roles, save
 
-FILE = "reference.nc"
+FILE = Path("checkpoints", "reference.nc")  # beside the nets, which are nothing without it
 
 
 def write_reference(experiment: Experiment, run: Run, names: Sequence[str]) -> None:
     """Means (y, x) of the named channels over the training days and both overpasses; only inputs, never labels."""
     stack = store.open_store(run.path("stack.zarr"))
-    save(run.path(FILE), cell_means(stack, names, days=roles(experiment)[0] == "train"))
+    save(run.folder / FILE, cell_means(stack, names, days=roles(experiment)[0] == "train"))
 
 
 def cell_means(stack: xr.Dataset, names: Sequence[str], *, days: np.ndarray) -> xr.Dataset:
@@ -51,7 +52,7 @@ def relative(experiment: Experiment, run: Run) -> xr.Dataset:
     if experiment.train.reference == "none":
         return store.open_store(run.path("stack.zarr"))
     stack = store.open_store(run.path("stack.zarr"), chunks={})
-    means = load(run.path(FILE))
+    means = load(run.folder / FILE)
     for name in map(str, means.data_vars):
         stack[name] = (stack[name] - means[name].variable).assign_attrs(stack[name].attrs)
     return stack
