@@ -91,7 +91,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(finished, tmp_
     monkeypatch.setattr(model, "_teller", teller)
     with pytest.raises(KeyboardInterrupt):
         run_step("train", experiment(), run, force=True)
-    assert not run.path("checkpoints").exists()
+    assert not [p for p in run.path("checkpoints").iterdir() if p.is_dir()]  # the cells' means lie there, no net does
     run_step("train", experiment(), run)
     assert epochs == [1, 2]  # the first was not run again
     assert shown(run.folder, "weights") == shown(finished, "weights")

@@ -153,7 +153,7 @@ def shown(run: Path, what: str) -> str:
                 name.encode() + (values.tobytes() if values.dtype.kind != "O" else str(values.tolist()).encode())
             )
     elif what in ("weights", "history"):
-        for folder in sorted((run / "checkpoints").iterdir()):
+        for folder in sorted(p for p in (run / "checkpoints").iterdir() if p.is_dir()):
             checkpoint = load_checkpoint(folder)
             if what == "weights":
                 for name in sorted(checkpoint.weights):
