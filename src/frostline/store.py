@@ -248,10 +248,13 @@ def _lock(path: Path) -> Iterator[None]:
     """One writer at a time; the lock of a process that no longer lives is taken over."""
     lock = path.with_name(path.name + ".lock")
     me = f"{socket.gethostname()} {os.getpid()}"
+    mine = lock.with_name(
+        f"{lock.name}.{os.getpid()}"
+    )  # whole before it is called the lock: a kill leaves no nameless one
     for _ in range(2):
+        mine.write_text(me, encoding="utf-8")
         try:
-            with lock.open("x", encoding="utf-8") as f:
-                f.write(me)
+            os.link(mine, lock)
             break
         except FileExistsError:
             host, _, pid = lock.read_text(encoding="utf-8").partition(" ")
@@ -260,6 +263,8 @@ def _lock(path: Path) -> Iterator[None]:
                 cause = f"process {pid} on {host} is writing this store"
                 raise DiskError("E-STORE", where=path, cause=cause, remedy=f"wait, or remove {lock}") from None
             lock.unlink(missing_ok=True)
+        finally:
+            mine.unlink(missing_ok=True)
     try:
         yield
     finally:
