@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from frostline.config import Experiment, parse
+from frostline.config import parse
+from frostline.config_north import North
 from frostline.grid import Grid
 from frostline.runs import Run
 from frostline.schema import coordinates
@@ -40,7 +41,7 @@ STEPS = ("assemble", "predict")
 PRODUCTS = ("smap", "amsr2", "era5", "dem", "landcover", "ismn", "uscrn")
 
 
-def experiment(size: int, days: int) -> Experiment:
+def experiment(size: int, days: int) -> North:
     """An experiment of so many cells and days, whose net learns from the first month."""
     last = START + (days - 1) * DAY
     return parse(
@@ -60,7 +61,7 @@ def experiment(size: int, days: int) -> Experiment:
     )
 
 
-def archive(folder: Path, settings: Experiment, workers: int = 1) -> None:
+def archive(folder: Path, settings: North, workers: int = 1) -> None:
     """Files of every product for all days of an experiment in `folder`."""
     grid, days = grid_of(settings), days_of(settings).astype("datetime64[D]")
     earth = ground.make_ground(grid, seed=1, land=np.ones(grid.shape, bool))

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from frostline.classic import CLASSIC, calendar_day, climatology, climatology_record, persistence, threshold
+from frostline.classic import (
+    CLASSIC,
+    calendar_day,
+    climatology,
+    climatology_record,
+    fit_logistic,
+    logistic,
+    persistence,
+    threshold,
+)
 from frostline.clock import days
 from frostline.errors import InputError
 from frostline.grid import named
@@ -103,4 +112,33 @@ def test_threshold_by_hand():
 
 
 def test_registry_names_are_those_of_the_scores_file():
-    assert list(CLASSIC) == ["climatology", "persistence", "reanalysis"]
+    assert list(CLASSIC) == ["climatology", "persistence", "reanalysis", "recalibrated"]
+
+
+def test_regression_by_hand():
+    x, y = [[1.0]] * 4 + [[0.0]] * 4, [1, 1, 1, 0, 1, 0, 0, 0]
+    model = fit_logistic([*x, [np.nan], [0.0]], [*y, 1, np.nan], ridge=0.0)
+    assert model.n == 8
+    assert model.slope[0] / model.spread[0] == pytest.approx(np.log(9))  # odds of 3 against 1/3
+    np.testing.assert_allclose(logistic(model, [[0.0], [1.0], [np.nan]]), [0.25, 0.75, np.nan], atol=1e-6)
+    stiff = fit_logistic(x, y, ridge=1e6)
+    assert logistic(stiff, [[1.0]]) == pytest.approx(0.5, abs=1e-3)  # slopes cost, the offset does not
+
+
+def test_regression_recovers_what_made_the_samples():
+    r = np.random.default_rng(0)
+    x = r.normal([5.0, 0.0, 3.0], [2.0, 0.1, 0.0], (200_000, 3))  # the third never changes
+    z = 1.0 - 0.8 * x[:, 0] + 12.0 * x[:, 1]
+    model = fit_logistic(x, r.random(len(z)) < 1 / (1 + np.exp(-z)))
+    np.testing.assert_allclose((model.slope / model.spread)[:2], [-0.8, 12.0], rtol=0.03)
+    assert model.slope[2] == 0
+
+
+def test_regression_of_classes_that_do_not_overlap_stays_finite():
+    model = fit_logistic([[0.0], [1.0], [2.0], [3.0]], [1, 1, 0, 0])
+    p = logistic(model, [[0.0], [1.5], [3.0]])
+    assert 0.5 < p[0] < 1
+    assert p[1] == pytest.approx(0.5)
+    assert p[2] == pytest.approx(1 - p[0])
+    with pytest.raises(InputError, match="2 frozen and 0 thawed cases are known"):
+        fit_logistic([[0.0], [1.0]], [1, 1])

@@ -6,14 +6,16 @@ import pytest
 from pydantic import BaseModel
 
 from frostline import grid
-from frostline.config import Experiment, GridName, parse, read_experiment
+from frostline.config import parse, read_experiment
+from frostline.config_north import North
+from frostline.config_tables import GridName
 from frostline.errors import ConfigError
 from frostline.gapfill import PRESETS
 from frostline.report import toml as written
 from twin_run import tables, toml
 
 
-def models(model=Experiment):
+def models(model=North):
     yield model
     for info in model.model_fields.values():
         for kind in (info.annotation, *typing.get_args(info.annotation)):

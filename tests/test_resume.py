@@ -88,7 +88,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(finished, tmp_
 
         return tell
 
-    monkeypatch.setattr(model, "_teller", teller)
+    monkeypatch.setattr(model, "teller", teller)
     with pytest.raises(KeyboardInterrupt):
         run_step("train", experiment(), run, force=True)
     assert not [p for p in run.path("checkpoints").iterdir() if p.is_dir()]  # the cells' means lie there, no net does

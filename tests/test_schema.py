@@ -72,3 +72,34 @@ def test_a_stack_speaks_the_vocabulary():
     with pytest.raises(InputError, match=r"holds -23..-23 K"):
         celsius = tb.assign(tb_1v=tb["tb_1v"] - 273.0)
         schema.check(celsius, schema.STACK)
+
+
+def a_stack(step=(3, 2, 1), **changes):
+    shape = (2, 2, 3, 3, 4)
+    data = {
+        "soil_temperature": (("time", "overpass", "step", "y", "x"), np.full(shape, 270.0)),
+        "soil_temperature_30d": (("time", "overpass", "y", "x"), np.full((2, 2, 3, 4), 268.0)),
+        "label_smap": (("time", "overpass", "y", "x"), np.ones((2, 2, 3, 4))),
+        "region": (("y", "x"), np.ones((3, 4))),
+    }
+    ds = schema.coordinates(xr.Dataset(data | changes), time=days("2016-02-28", "2016-02-29"), overpass=[0, 1])
+    return schema.describe(GRID.write(ds.assign_coords(step=("step", list(step)))))
+
+
+def test_a_stack_may_have_steps_and_means_over_days():
+    ds = schema.check(a_stack(), schema.STACK)
+    assert ds["soil_temperature_30d"].attrs["units"] == "K"
+    assert "last 30 days" in ds["soil_temperature_30d"].attrs["long_name"]
+    assert schema.quantity("soil_temperature_d") is None and schema.quantity("sunshine") is None
+
+
+@pytest.mark.parametrize("step", [(1, 2, 3), (3, 3, 1)])
+def test_steps_go_from_the_oldest_to_the_latest_each_once(step):
+    with pytest.raises(InputError, match="oldest first"):
+        schema.check(a_stack(step), schema.STACK)
+
+
+def test_a_mean_over_days_has_the_range_of_a_temperature():
+    low = (("time", "overpass", "y", "x"), np.full((2, 2, 3, 4), -5.0))
+    with pytest.raises(InputError, match="'soil_temperature_7d' holds -5"):
+        schema.check(a_stack(soil_temperature_7d=low), schema.STACK)

@@ -153,6 +153,16 @@ def test_monthly_ratio_beats_the_plain_count_and_the_yearly_ratio():
     assert found["frozen_days"].std().item() < 2.5
 
 
+def test_a_leap_day_is_a_day_like_others():
+    """January to March of 2016 are 91 days; without 29 February all 28 known days of 29 are frozen: 29 x 28 / 28."""
+    times = days("2015-08-01", "2016-07-31")
+    series = (np.isin(times.astype("datetime64[M]").astype(int) % 12, (0, 1, 2))).astype(np.float32)
+    assert only(season(made(times, series)), "frozen_days") == 91
+    series[times == np.datetime64("2016-02-29")] = np.nan
+    found = season(made(times, series))
+    assert only(found, "frozen_days") == 91 and only(found, "days_seen") == 90 and only(found, "transitions") == 2
+
+
 def test_years_begin_where_they_are_told_to():
     times = days("2015-04-01", "2018-03-31")
     ds = made(times, (times.astype("datetime64[M]").astype(int) % 12 < 3).astype(float))  # January to March

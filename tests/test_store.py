@@ -140,3 +140,73 @@ def test_a_second_writer_is_refused_and_a_dead_one_is_replaced(tmp_path):
     with store.writer(path) as write:
         write(0, some(1))
     assert not (tmp_path / "r.zarr.lock").exists()
+
+
+STEPS = (5, 3, 1)
+
+
+def stepped(path):
+    return store.create(
+        path,
+        grid=GRID,
+        time=TIME,
+        overpass=[0, 1],
+        variables=["overpass_temperature"],
+        stepped=["soil_temperature", "precipitation"],
+        step=STEPS,
+        attrs={"made_for": "me"},
+    )
+
+
+def some_steps(count, seed=0):
+    rng = np.random.default_rng(seed)
+    shape = (count, 2, 3, *GRID.shape)
+    rain = np.round(rng.random(shape), 5).astype("f4") / 10
+    rain[rng.random(shape) < 0.2] = np.nan
+    kelvin = (270 + np.round(rng.random(shape), 2)).astype("f4")
+    return {"soil_temperature": kelvin, "precipitation": rain, "overpass_temperature": kelvin[:, :, 0]}
+
+
+def test_variables_with_steps_come_back_with_their_coordinate(tmp_path):
+    path, block = stepped(tmp_path / "s.zarr"), some_steps(4)
+    with store.writer(path) as write:
+        write(2, block)
+    ds = schema.check(store.open_store(path), schema.STACK)
+    assert ds["soil_temperature"].dims == ("time", "overpass", "step", "y", "x")
+    assert ds["step"].values.tolist() == [5, 3, 1] and ds["step"].attrs["units"] == "hours"
+    assert np.abs(ds["soil_temperature"].values[2:6] - block["soil_temperature"]).max() <= 0.005 + 1e-4
+    back = ds["precipitation"].values[2:6]
+    assert (np.isnan(back) == np.isnan(block["precipitation"])).all()
+    assert np.nanmax(np.abs(back - block["precipitation"])) <= 0.5e-5 + 1e-8
+    assert ds["precipitation"].attrs["units"] == "m h-1"
+    assert store.verified(path)[2:6].all() and store.verified(path).sum() == 8
+    assert store.made_for(path) == "me" and store.made_for(tmp_path / "none.zarr") is None
+
+
+def test_a_torn_pass_is_unknown_in_all_steps_and_the_other_pass_is_kept(tmp_path):
+    path = stepped(tmp_path / "s.zarr")
+    with store.writer(path) as write:
+        write(0, some_steps(9))
+        one = {name: values[:1, 1] for name, values in some_steps(1, seed=3).items()}
+        write(7, one, overpass=1)
+    with (path / store.JOURNAL).open("a") as journal:
+        journal.write(json.dumps({"t": 4, "o": 1, "state": "pending"}) + "\n")
+    ds = store.open_store(path)
+    assert np.isnan(ds["soil_temperature"].values[4, 1]).all()
+    assert np.isfinite(ds["soil_temperature"].values[4, 0]).all()
+    assert ds["soil_temperature"].dims == ("time", "overpass", "step", "y", "x")
+    assert np.abs(ds["soil_temperature"].values[7, 1] - one["soil_temperature"][0]).max() < 0.006
+    with store.writer(path) as write:
+        write(4, {name: values[4:5] for name, values in some_steps(9).items()})
+    assert np.isfinite(store.open_store(path)["soil_temperature"].values[4, 1]).all()
+
+
+def test_what_the_reanalysis_gives_fits_its_codes():
+    values = {"soil_moisture": 0.4321, "snow_depth": 33.333, "precipitation": 0.31, "soil_temperature_30d": 263.17}
+    for name, value in values.items():
+        spec = packing.spec_of(name)
+        code = packing.pack(np.array([value, np.nan, 0.0 if name != "soil_temperature_30d" else 200.0]), spec)
+        assert code.dtype == np.uint16 and code[1] == 65535
+        assert abs(code[0] * spec.scale - value) <= spec.scale / 2 + 1e-12
+    with pytest.raises(InputError, match="do not fit"):
+        packing.pack(np.array([0.7]), packing.RAIN)

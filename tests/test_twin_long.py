@@ -15,13 +15,10 @@ from frostline.twin.long import (
     long_earth,
     long_ground,
     long_observed,
-    long_reanalysis,
     sensor_on,
 )
 
 GRID = named("M09").around(97.0, 36.0, (4, 5))
-NO_BIAS = replace(LONG_BIAS, terrain_fwhm=0, parameter_fwhm=0, snowfall=1, weather_sd=0, static_sd=0, spring=0,
-                  offset=0, freezing_point=-0.2)  # fmt: skip
 
 
 def slope(years, values):
@@ -161,51 +158,6 @@ def test_each_sensor_has_its_offset_and_smmr_looks_every_other_day(earth):
     rows = np.isfinite(moved.values).any((1, 2, 3))
     assert len(set(np.flatnonzero(rows) % 2)) == 1 and rows.sum() > 10
     assert [s.every for s in SENSORS] == [2, 1, 1, 1, 1, 1] and len({s.offset for s in SENSORS}) == len(SENSORS)
-
-
-def test_reanalysis_without_errors_is_the_earth(earth):
-    """At the overpass it is its state; 4 h before 18 h lies a third of the way back from 15 to 12 h."""
-    given = long_reanalysis(
-        GRID, start_year=2014, end_year=2015, seed=2, weather_seed=1, warming=0.05, bias=NO_BIAS,
-        steps=(4, 3), block_days=60,
-    )  # fmt: skip
-    found = next(given)
-    ground = long_ground(GRID, seed=1)
-    same = ground["freezing_point"].copy(data=np.full(GRID.shape, -0.2, np.float32))
-    held = long.long_cells(ground.assign(freezing_point=same), GRID)
-    first, last = world.origin("2014-01-01"), np.datetime64("2015-12-31")
-    one = next(d for d in column.march(held, long._weather(GRID, 1, first, last, 0.05)) if str(d.date) == "2014-01-02")
-    top = {h: long.soil.top_temperature(one.at(h).column) + 273.15 for h in (12, 15, 18, 3, 6)}
-    assert found["soil_temperature"].dims == ("time", "overpass", "step", "y", "x")
-    assert found["step"].values.tolist() == [4, 3]
-    t = found["soil_temperature"].values[1].reshape(2, 2, -1)
-    np.testing.assert_allclose(t[0, 1], top[3], atol=1e-3)
-    np.testing.assert_allclose(t[1], [top[12] / 3 + top[15] * 2 / 3, top[15]], atol=1e-3)
-    pass_itself = found["overpass_temperature"].values[1].reshape(2, -1)
-    np.testing.assert_allclose(pass_itself, [top[6], top[18]], atol=1e-3)
-    np.testing.assert_allclose(found["snow_depth"].values[1, 1, 1].ravel(), one.at(15).pack.depth, atol=1e-6)
-    airs = np.stack([s.air for s in one.states]) + 273.15
-    np.testing.assert_array_equal(found["air_min"].values[1].ravel(), airs.min(0))
-    np.testing.assert_array_equal(found["air_max"].values[1].ravel(), airs.max(0))
-    wet = found["soil_moisture"]
-    assert wet.min() > 0.03 and wet.max() < 0.5
-    rain = found["precipitation"]
-    assert rain.min() == 0 and rain.max() > 0 and (rain == rain[:, :1, :1]).all()
-    np.testing.assert_allclose(found["air_min"].values, earth[0]["air_min"].values, atol=1e-3)  # the same weather
-
-
-def test_reanalysis_errs_and_its_errors_have_no_trend_of_their_own():
-    block = next(
-        long_reanalysis(GRID, start_year=2015, end_year=2015, seed=2, weather_seed=1, warming=0.05, steps=(24, 0))
-    )
-    assert block["step"].values.tolist() == [24, 0] and block.sizes["time"] == 32 and Grid.of(block) == GRID
-    t = block["soil_temperature"].values
-    np.testing.assert_allclose(t[1:, :, 0], t[:-1, :, 1], atol=1e-3)  # a day before is the day before
-    true = next(long_earth(GRID, start_year=2015, end_year=2015, seed=1, warming=0.05))
-    error = block["air_min"] - true["air_min"]
-    assert 1.0 < float(error.std()) < 9.0
-    with pytest.raises(ValueError, match="0 to 24"):
-        next(long_reanalysis(GRID, start_year=2015, end_year=2015, seed=2, weather_seed=1, warming=0, steps=(25,)))
 
 
 @pytest.mark.slow

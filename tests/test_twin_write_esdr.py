@@ -55,13 +55,16 @@ def test_cdl(tmp_path):
 
 @pytest.mark.parametrize(("version", "group"), [("v4", "METADATA"), ("v5", "Metadata"), ("v5.1", "Metadata")])
 def test_versions(tmp_path, version, group):
-    path = written(tmp_path, version=version)
+    rows, cols = WINDOW.shape
+    window = named("ML25").window(slice(100, 100 + rows), slice(900, 900 + cols))
+    path = written(tmp_path, version=version, window=window)
     with h5py.File(path) as file:
         assert sorted(file) == sorted([group, "cell_lat", "cell_lon", "ft_qc", "ft_status"])
         # formats.md 9.4: cell (100, 900) of the original global grid
         assert file["cell_lat"][100, 900] == pytest.approx(40.989308740, abs=4e-6)
         assert file["cell_lon"][100, 900] == pytest.approx(54.403469441, abs=4e-6)
-    assert load_esdr(path, window=WINDOW)["frozen"].shape == (1, *WINDOW.shape)
+        assert file["cell_lat"][0, 0] == -9999.0  # only the chunks around the window are there
+    assert load_esdr(path, window=window)["frozen"].shape == (1, *WINDOW.shape)
 
 
 @pytest.mark.parametrize("form", ["h5", "tif"])

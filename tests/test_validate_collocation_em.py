@@ -17,6 +17,14 @@ VECTORS = {
     "E": (0.5, (0.96, 0.9, 0.8), (0.8, 0.7, 0.9), (0.6581793068761735, 0.519615242270663, 0.6062177826491071)),
     "F": (-0.3, (0.9, 0.8, 1.0), (0.95, 0.85, 1.0), (0.810848321204404, 0.6200604809210146, 0.9539392014169455)),
 }
+MU = {
+    "A": (0.05, -0.10, -0.05),
+    "B": (-0.318, -0.418, -0.322),
+    "C": (-0.901, -0.853, -0.835),
+    "D": (-0.16, -0.176, 0.0),
+    "E": (0.54, 0.50, 0.25),
+    "F": (-0.305, -0.245, -0.3),
+}
 POPULATION_B = (0.5499434, 0.0520766, 0.0190266, 0.0399534, 0.0762366, 0.0307434, 0.0137934, 0.2182266)
 
 
@@ -46,7 +54,7 @@ def test_vectors(name):
     b, psi, eta, v = VECTORS[name]
     found = closed_form(population(b, psi, eta))
     assert found["status"] == STATUS["ok"]
-    for key, exact in (("b", b), ("psi", psi), ("eta", eta), ("v", v)):
+    for key, exact in (("mu", MU[name]), ("b", b), ("psi", psi), ("eta", eta), ("v", v)):
         np.testing.assert_allclose(found[key], exact, rtol=0, atol=1e-12, err_msg=key)
     np.testing.assert_allclose(found["residual"], 0, atol=1e-12)
     again = refit(1e4 * population(b, psi, eta), **{k: found[k] for k in ("psi", "eta", "b")})

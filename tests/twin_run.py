@@ -17,11 +17,13 @@ import pytest
 import xarray as xr
 
 from frostline import store
-from frostline.config import Experiment, parse
+from frostline.config import parse
+from frostline.config_north import North
 from frostline.learn.checkpoint import load as load_checkpoint
 from frostline.runs import Run, read_json
-from frostline.steps import STEPS, run_step
+from frostline.steps import run_step
 from frostline.steps.common import load
+from frostline.steps.order import NORTH
 
 TABLES: dict[str, Any] = {
     "title": "tiny",
@@ -86,7 +88,7 @@ def tables(**changes: Any) -> dict[str, Any]:
     return out
 
 
-def experiment(**changes: Any) -> Experiment:
+def experiment(**changes: Any) -> North:
     return parse(tables(**changes))
 
 
@@ -112,10 +114,10 @@ def play(folder: Path, *until: str, **changes: Any) -> dict[str, dict[str, Any]]
 
 def needed(*until: str) -> list[str]:
     """Steps and all that they stand on, in order."""
-    wanted, names = set(until), list(STEPS)
+    wanted, names = set(until), list(NORTH)
     for name in reversed(names):
         if name in wanted:
-            wanted |= set(STEPS[name].after)
+            wanted |= set(NORTH[name].after)
     return [name for name in names if name in wanted]
 
 
@@ -141,7 +143,7 @@ def spoil(path: Path, change: Callable[[Path], None]) -> Path:
 def shown(run: Path, what: str) -> str:
     """A digest of one of a run's outputs: values and bytes, nothing of time, versions or settings."""
     digest = hashlib.sha256()
-    if what in ("stack", "record", "record_unet_36", "record_reanalysis", "truth", "record_N36"):
+    if what in ("stack", "truth") or what.startswith("record"):
         ds = store.open_store(run / f"{what}.zarr") if (run / f"{what}.zarr").exists() else xr.Dataset()
         for name in sorted(map(str, ds.variables)):
             digest.update(name.encode() + ds[name].values.tobytes())
@@ -177,7 +179,9 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def made(root: Path, name: str, *until: str, start: Path | None = None, **changes: Any) -> Path:
+def made(
+    root: Path, name: str, *until: str, start: Path | None = None, play: Callable[..., Any] = play, **changes: Any
+) -> Path:
     """The run folder `root/name`, made up to a step unless that was done before; `start` is a run to go on from."""
     folder = root / name
     with _alone(folder):

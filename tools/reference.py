@@ -1,9 +1,9 @@
-"""Make docs/reference/experiment.md from the models that parse an experiment file, so that the two cannot differ.
+"""Make docs/reference/experiment*.md from the models that parse an experiment file, so that they cannot differ.
 
     python tools/reference.py              # `make docs`
 
-The page holds every table and key with its type, default and meaning, the gap-filling presets and the grids. The
-same source gives the same bytes; tests/test_docs.py compares them with the committed page.
+A page for each system holds every table and key with its type, default and meaning; the first also the gap-filling
+presets and the grids. The same source gives the same bytes; tests/test_docs.py compares them with the committed pages.
 """
 
 import types
@@ -16,13 +16,16 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from frostline.config import CHANNELS, Channel, Day, Experiment
+from frostline.config import SYSTEMS
+from frostline.config_tables import CHANNELS, Channel, Day
 from frostline.gapfill import PRESETS
 from frostline.grid import GRIDS
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "experiment.md"
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+PAGES = {s: FOLDER / ("experiment.md" if s == "north" else f"experiment-{s}.md") for s in SYSTEMS}
 WITHOUT = {
     "twin": "the files are real",
+    "period": "all days of the records",
     "split": "every day is held out and nothing can be trained",
     "train": "no net; `predict.method` must be `reanalysis`",
     "validate": "nothing is scored",
@@ -32,7 +35,7 @@ SIGNS = {Ge: ("ge", ">="), Gt: ("gt", ">"), Le: ("le", "<="), Lt: ("lt", "<")}
 HEAD = """\
 # The experiment file
 
-<!-- Made by tools/reference.py from src/frostline/config.py. Change the models, then run: make docs -->
+<!-- Made by tools/reference.py from src/frostline/config_north.py. Change the models, then run: make docs -->
 
 An experiment is one TOML file. Every verb takes it: `frostline all EXPERIMENT.toml`. A key that is not on this page
 is an error, and so is a value outside its range; the message lists all of them in one line.
@@ -49,20 +52,31 @@ environment, and `${RUN}` is the run folder.
 """
 
 
-def page() -> str:
-    """The whole reference page."""
-    parts = [HEAD.replace("CHANNELS", ", ".join(f"`{_toml(c)}`" for c in CHANNELS))]
-    top = [(key_of(name, field), field) for name, field in Experiment.model_fields.items()]
+OTHER = """\
+# The experiment file of the SYSTEM system
+
+<!-- Made by tools/reference.py from src/frostline/config_SYSTEM.py. Change the models, then run: make docs -->
+
+How such a file is read, overrides, dates and grids: [the experiment file](experiment.md). Its first key is
+`system = "SYSTEM"`.
+"""
+
+
+def page(system: str = "north") -> str:
+    """The whole reference page of a system."""
+    head = HEAD.replace("CHANNELS", ", ".join(f"`{_toml(c)}`" for c in CHANNELS)) if system == "north" else OTHER
+    parts = [head.replace("SYSTEM", system)]
+    top = [(key_of(name, field), field) for name, field in SYSTEMS[system].model_fields.items()]
     plain = [(key, field) for key, field in top if table_of(field) is None]
     parts.append("## Above all tables\n\n" + rows(plain))
     optional = {key for key, field in top if table_of(field) is not None and field.default is None}
-    if optional != set(WITHOUT):
+    if not optional <= set(WITHOUT):
         raise SystemExit(f"WITHOUT must say what happens without each of {sorted(optional)}")
     for key, field in top:
         table = table_of(field)
         if table is not None:
             parts.append(section(key, field, table))
-    return "\n".join([*parts, presets(), grids()])
+    return "\n".join([*parts, presets(), grids()] if system == "north" else parts)
 
 
 def section(key: str, field: FieldInfo, table: type[BaseModel]) -> str:
@@ -186,6 +200,6 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(page(), encoding="utf-8")
-    print(PAGE)
+    for name, path in PAGES.items():
+        path.write_text(page(name), encoding="utf-8")
+        print(path)

@@ -13,39 +13,11 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
 from frostline.clock import OVERPASS_NAMES, season
+from frostline.drawing import LOOKS
 from frostline.maps import FONT, FROZEN, INK, THAWED, UNKNOWN, UNKNOWN_HATCH, sheet, style, unknown_patch
+from frostline.words import NAMES, shown
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
-# Colour-blind safe (Wong 2011); a marker or dash goes with each, so that colour is never alone.
-LOOKS = (
-    ("#1f5fa8", "o", "-"), ("#222222", "s", "--"), ("#009e73", "D", "-."), ("#c8690e", "^", ":"),
-    ("#8a5fb0", "v", (0, (5, 1, 1, 1, 1, 1))), ("#b3001b", "P", (0, (1, 2))),
-)  # fmt: skip
-# How scores.json's names are written out for people.
-NAMES = {
-    "unet": "U-Net",
-    "climatology": "climatology (labels)",
-    "climatology_truth": "climatology (truth)",
-    "persistence": "persistence",
-    "reanalysis": "reanalysis",
-    "truth": "truth (ice share)",
-    "truth_t0": "truth (T < 0 °C)",
-    "stations": "stations",
-    "all": "whole area",
-    "area:trained": "trained area",
-    "area:heldout": "held-out area",
-    "train": "training years",
-    "validation": "validation years",
-    "heldout": "held-out years",
-    "am": "AM",
-    "pm": "PM",
-}
-
-
-def shown(row: Mapping[str, Any]) -> bool:
-    """Whether a score may be shown at all: a finite value with its n and its interval."""
-    numbers = [row.get(key) for key in ("value", "lo", "hi", "n")]
-    return all(v is not None and np.isfinite(v) for v in numbers) and row["n"] > 0
 
 
 def confusion_by_season(sums: xr.Dataset, *, stratum: str = "all", note: str = "") -> Figure:

@@ -1,4 +1,4 @@
-"""What a record must beat, made without a network: day-of-year climatology, persistence, the reanalysis itself.
+"""What a record must beat, made without a network: climatology, persistence, the reanalysis, as is or recalibrated.
 
 Each is a record like any other, so it is scored, mapped and fused by the same lines.
 """
@@ -6,7 +6,7 @@ Each is a record like any other, so it is scored, mapped and fused by the same l
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import dask.array as da
 import numpy as np
@@ -113,9 +113,70 @@ def threshold(temperature: xr.DataArray, *, grid: Grid, below: float = 273.15) -
     return record(frozen.data, grid=grid, time=time, overpass=overpass, attrs=attrs)
 
 
+class Logistic(NamedTuple):
+    """A logistic regression on standardised predictors: sigma(offset + sum of slope (x - center) / spread)."""
+
+    center: Array  # (predictor,)
+    spread: Array
+    slope: Array
+    offset: float
+    n: int  # samples it was fitted on
+
+
+def fit_logistic(x: Any, frozen: Any, *, ridge: float = 1.0, most_steps: int = 50) -> Logistic:
+    """The regression of a state on predictors `x` (n, predictor) that makes log loss + ridge/2 |slope|^2 least.
+
+    `frozen` (n,): 1 or 0; samples with a NaN are left out. The offset is not penalised; `ridge` counts as samples do,
+    so it only matters where there are few, or where the classes do not overlap. Newton's steps, halved while they do
+    not improve; the loss is convex. InputError: no sample, or one class only.
+
+    Three of four are frozen where x is 1, one of four where it is 0: without a ridge the odds are 3 and 1/3.
+
+    >>> model = fit_logistic([[1.0]] * 4 + [[0.0]] * 4, [1, 1, 1, 0, 1, 0, 0, 0], ridge=0.0)
+    >>> logistic(model, [[1.0], [0.0]]).round(6).tolist()
+    [0.75, 0.25]
+    """
+    x, y = np.asarray(x, np.float64), np.asarray(frozen, np.float64)
+    known = np.isfinite(x).all(axis=1) & np.isfinite(y)
+    x, y = x[known], y[known]
+    if not (y == 0).any() or not (y == 1).any():
+        cause = f"{int((y == 1).sum())} frozen and {int((y == 0).sum())} thawed cases are known"
+        remedy = "give stations and days with both"
+        raise InputError("E-INPUT-EMPTY", where="recalibration", cause=cause, remedy=remedy)
+    center, spread = x.mean(axis=0), x.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)  # what never changes says nothing, and divides nothing
+    design = np.column_stack([np.ones(len(y)), (x - center) / spread])
+    penalty = np.append(0.0, np.full(x.shape[1], float(ridge)))
+
+    def loss(w: Array) -> float:
+        z = design @ w
+        return float((np.logaddexp(0.0, z) - y * z).sum() + 0.5 * (penalty * w**2).sum())
+
+    w = np.append(np.log(y.mean() / (1 - y.mean())), np.zeros(x.shape[1]))
+    for _ in range(most_steps):
+        p = 0.5 + 0.5 * np.tanh(0.5 * (design @ w))
+        slope = design.T @ (p - y) + penalty * w
+        curve = (design * (p * (1 - p))[:, None]).T @ design + np.diag(penalty)
+        step = np.linalg.lstsq(curve, slope, rcond=None)[0]
+        now, share = loss(w), 1.0
+        while share > 1e-6 and not loss(w - share * step) <= now:
+            share /= 2
+        w = w - share * step
+        if np.abs(share * step).max() < 1e-9:
+            break
+    return Logistic(center, spread, w[1:], float(w[0]), len(y))
+
+
+def logistic(model: Logistic, x: Any) -> Array:
+    """Probability of frozen of predictors (..., predictor), float32; NaN where one is unknown."""
+    z = (np.asarray(x, np.float64) - model.center) / model.spread @ model.slope + model.offset
+    return (0.5 + 0.5 * np.tanh(0.5 * z)).astype(np.float32)
+
+
 # by the names that records have in scores.json
 CLASSIC: dict[str, Callable[..., Any]] = {
     "climatology": climatology,
     "persistence": persistence,
     "reanalysis": threshold,
+    "recalibrated": fit_logistic,
 }

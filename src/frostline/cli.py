@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter, validators
 
@@ -21,13 +21,17 @@ VERBS = {
     "read": "List every input file, look into it, and say what is missing or broken.",
     "assemble": "Put predictors and labels on one grid, gaps filled.",
     "train": "Train the net (and its rivals) on the declared days and cells.",
-    "predict": "Write the record.",
+    "predict": "Write the record, or those that are fused.",
+    "fuse": "Fuse records into one.",
     "validate": "Score the record and what it must beat.",
+    "collocate": "Collocate three and more records of unknown truth.",
+    "season": "Count frozen days, onset and length year by year, and their trends.",
     "map": "Draw the figures.",
     "report": "Write the report, one HTML file.",
     "export": "Write CF netCDF and Cloud Optimized GeoTIFF files.",
 }
 SKIPPED, BUG = 4, 1
+DEMOS = {"north": "demo.toml", "china": "demo_china.toml"}
 
 app = App(
     name="frostline",
@@ -81,14 +85,29 @@ def all_(
     quiet: Quiet = False,
     force: Force = False,
 ) -> int:
-    """Run every step in order; steps whose inputs did not change are skipped."""
-    return execute(experiment, list(VERBS), overrides, run, workers, quiet, force)
+    """Run every step of the experiment's system in order; steps whose inputs did not change are skipped."""
+    return execute(experiment, [], overrides, run, workers, quiet, force)
 
 
 @app.command
-def demo(*, overrides: Overrides = (), run: Folder = None, workers: Workers = None, quiet: Quiet = False) -> int:
-    """Run examples/demo.toml: a twin Earth, its files, a U-Net record of them, and the report."""
-    return execute(demo_file(), list(VERBS), overrides, run, workers, quiet, False)
+def demo(
+    system: Literal["both", "north", "china"] = "both",
+    /,
+    *,
+    overrides: Overrides = (),
+    run: Folder = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> int:
+    """Run examples/demo.toml and demo_china.toml: twin Earths, their files, records of them, and both reports.
+
+    With --run each system's results lie in a folder of its name there.
+    """
+    code = 0
+    for name in DEMOS if system == "both" else [system]:
+        place = None if run is None else run / name
+        code = max(code, execute(demo_file(DEMOS[name]), [], overrides, place, workers, quiet, False))
+    return code
 
 
 @app.command
@@ -112,14 +131,16 @@ def execute(
     quiet: bool,
     force: bool,
 ) -> int:
-    """Run steps of an experiment file and tell how it went; the exit code."""
+    """Run steps of an experiment file (none: all) and tell how it went; the exit code."""
     from frostline.config import read_experiment
     from frostline.runs import finished
     from frostline.steps import run_step
+    from frostline.steps.order import STEPS
 
     settings = read_experiment(path, overrides)
     run = open_run(path, folder, workers, quiet)
     skipped = 0
+    names = names or list(STEPS[settings.system])
     for name in names:
         notes = run_step(name, settings, run, force=force)
         entry = finished(run, name) or {"seconds": 0.0, "notes": {}}
@@ -144,12 +165,12 @@ def open_run(path: Path, folder: Path | None, workers: int | None, quiet: bool) 
     return Run(place.resolve(), (lambda text: None) if quiet else print, workers or cores, quiet)
 
 
-def demo_file() -> Path:
-    """The demo's experiment file: of the source tree, or of the installed package."""
+def demo_file(name: str) -> Path:
+    """A demo's experiment file: of the source tree, or of the installed package."""
     from importlib import resources
 
-    tree = Path(__file__).parents[2] / "examples" / "demo.toml"
-    return tree if tree.exists() else Path(str(resources.files("frostline") / "data" / "demo.toml"))
+    tree = Path(__file__).parents[2] / "examples" / name
+    return tree if tree.exists() else Path(str(resources.files("frostline") / "data" / name))
 
 
 def _short(notes: dict[str, Any]) -> str:

@@ -4,216 +4,19 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
+from frostline.config_china import China
+from frostline.config_given import Given
+from frostline.config_north import North
 from frostline.errors import ConfigError
 
-
-def _real_day(text: str) -> str:
-    date.fromisoformat(text)  # a ValueError says what is wrong: month out of range, day out of range
-    return text
-
-
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_real_day)]
-Span = tuple[Day, Day]
-Share = Annotated[float, Field(ge=0, le=1)]
-Box = tuple[Share, Share, Share, Share]
-Positive = Annotated[int, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-GridName = Literal["N09", "N36", "M09", "M36", "M25", "ML25"]
-Channel = Literal["tb_1v", "tb_1h", "tb_18v", "tb_18h", "tb_36v", "tb_36h"]
-CHANNELS: tuple[Channel, ...] = ("tb_1v", "tb_1h", "tb_18v", "tb_18h", "tb_36v", "tb_36h")
-
-
-class Table(BaseModel):
-    """A table of the experiment file: strict types, no unknown key, not changed after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, validate_default=True)
-
-
-class GridTable(Table):
-    """The record's grid, or a window of it."""
-
-    name: GridName = Field("N09", description="whole grid")
-    center: tuple[float, float] | None = Field(None, description="longitude, latitude of the window's middle cell")
-    shape: tuple[Positive, Positive] | None = Field(None, description="rows, columns of the window")
-
-    @model_validator(mode="after")
-    def _both(self) -> GridTable:
-        if (self.center is None) != (self.shape is None):
-            raise ValueError("a window needs both center and shape")
-        return self
-
-
-class PeriodTable(Table):
-    """First and last local date of the record, both included."""
-
-    start: Day = Field(description="first local date")
-    end: Day = Field(description="last local date")
-
-
-class TwinTable(Table):
-    """The twin Earth: a synthetic world with a known truth that writes the input files itself."""
-
-    seed: int = Field(1, description="one seed, one Earth, bit for bit")
-    stations: Positive = Field(120, description="stations drawn over land")
-    cetb_version: Literal["v2", "v3"] = Field("v3", description="layout of the SMAP brightness-temperature files")
-    weather_error: NotNegative = Field(description="standard deviation of the reanalysis' air temperature error, K")
-    static_bias: NotNegative = Field(description="standard deviation of its bias that stays, K")
-    spring_lag: float = Field(description="its bias in spring (March to May), K; negative thaws late")
-    offset: float = Field(description="its bias everywhere, K")
-
-
-class InputsTable(Table):
-    """Where each product lies, relative to `root`; a product that is not named is not used."""
-
-    root: str = Field(".", description="data root; ${NAME} is taken from the environment")
-    smap: str | None = Field(None, description="folder of SMAP CETB files (NSIDC-0738)")
-    amsr2: str | None = Field(None, description="folder of AMSR2 L3 0.1 degree files (JAXA)")
-    era5: str | None = Field(None, description="folder of hourly ERA5 netCDF files")
-    gldas: str | None = Field(None, description="folder of 3-hourly GLDAS-Noah GRIB files")
-    dem: str | None = Field(None, description="folder of DEM GeoTIFFs (GMTED2010)")
-    elevation: str | None = Field(None, description="GLDAS elevation file, where no DEM is given")
-    landcover: str | None = Field(None, description="IGBP land-cover GeoTIFF or its folder (MCD12)")
-    landmask: str | None = Field(None, description="GLDAS land-mask file, where no land cover is given")
-    ismn: str | None = Field(None, description="folder or ZIP of an ISMN archive")
-    uscrn: str | None = Field(None, description="folder of USCRN hourly or daily text files")
-    stations: str | None = Field(None, description="CSV or Parquet table of soil temperatures")
-
-
-class AssembleTable(Table):
-    """Predictors onto the record's grid."""
-
-    channels: tuple[Channel, ...] = Field(CHANNELS, description="brightness temperatures to stack")
-    regrid: Literal["bilinear", "nearest"] = Field("bilinear", description="AMSR2 and reanalysis onto the grid")
-    gapfill_smap: str = Field("recommended", description="gap-filling preset of SMAP")
-    gapfill_amsr2: str = Field("recommended", description="gap-filling preset of AMSR2")
-    not_soil: tuple[int, ...] = Field((15, 17), description="IGBP classes that are no soil (15 ice, 17 water)")
-
-
-class LabelsTable(Table):
-    """Frozen or thawed by temperature: what teaches and what judges."""
-
-    time: Literal["local", "utc"] = Field("local", description="6 and 18 h local solar time, or UTC as once published")
-    threshold: float = Field(273.15, description="frozen below this temperature, K")
-    max_depth: NotNegative = Field(0.05, description="deepest station sensor, m")
-
-
-class SplitTable(Table):
-    """Days and cells that teach, choose and judge; overlap is an error."""
-
-    train: tuple[Span, ...] = Field(description="first and last days of training")
-    validation: tuple[Span, ...] = Field(description="days that choose the epoch")
-    heldout: tuple[Span, ...] = Field(description="days that judge")
-    heldout_boxes: tuple[Box, ...] = Field((), description="top, left, bottom, right shares kept from training")
-    validation_boxes: tuple[Box, ...] = Field((), description="boxes whose cells choose the epoch")
-    heldout_stations: Share = Field(0.25, description="share of stations that never teach")
-    buffer_days: Annotated[int, Field(ge=0)] = Field(10, description="days given up between roles")
-    buffer_cells: Annotated[int, Field(ge=0)] = Field(4, description="cells given up around boxes")
-
-
-class TrainTable(Table):
-    """The network and how it learns."""
-
-    inputs: tuple[Channel, ...] = Field(CHANNELS, description="brightness temperatures the net sees")
-    compare: tuple[tuple[Channel, ...], ...] = Field((), description="input sets of rival nets, scored beside")
-    reference: Literal["cell", "none"] = Field(
-        "cell", description="inputs as differences to the cell's mean, or as they are"
-    )
-    statics: tuple[Literal["elevation"], ...] = Field(("elevation",), description="static fields the net sees")
-    width: Positive = Field(32, description="filters of the first block")
-    depth: Positive = Field(4, description="down- and up-sampling steps")
-    head: Literal["code", "paper"] = Field("code", description="1x1 and one logit, or 3x3 and two sigmoids")
-    dropout: Share = Field(0.2, description="spatial dropout after each block")
-    epochs: Positive = Field(20, description="passes over the training days")
-    batch: Positive = Field(4, description="samples a step")
-    crop: Positive = Field(256, description="side of the random crops, cells")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="Adam's step")
-    weight_decay: NotNegative = Field(1e-2, description="decoupled L2")
-    lambda_reanalysis: NotNegative = Field(0.3, description="weight of the reanalysis labels")
-    lambda_station: NotNegative = Field(1.0, description="weight of the station labels")
-    lambda_variation: NotNegative = Field(0.1, description="weight of the local variation")
-    variation_on: Literal["prob", "logit"] = Field("prob", description="local variation of probabilities or logits")
-    augment: bool = Field(True, description="flips and quarter turns of the crops")
-    select: Literal["reanalysis", "stations", "both"] = Field("both", description="labels whose MCC picks the epoch")
-    seed: int = Field(1, description="of weights, crops and order")
-
-
-class PredictTable(Table):
-    """The record."""
-
-    method: Literal["net", "reanalysis"] = Field("net", description="the trained net, or the reanalysis' own state")
-    low_confidence: Share = Field(0.1, description="flagged when |p - 0.5| is smaller")
-    more_grids: tuple[GridName, ...] = Field((), description="further whole grids for a reanalysis record")
-
-
-class ValidateTable(Table):
-    """How the evidence is counted."""
-
-    block_days: Positive = Field(30, description="block of the bootstrap in time, days")
-    resamples: Positive = Field(500, description="bootstrap resamples")
-    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="of the intervals")
-    climatology_days: Annotated[int, Field(ge=0)] = Field(7, description="half window of the day-of-year climatology")
-    seed: int = Field(1, description="of the bootstrap")
-
-
-class ReportTable(Table):
-    """What is drawn and written for people."""
-
-    days: tuple[Day, Day, Day, Day] | None = Field(None, description="four days of the maps; else one a season")
-    picture: str | None = Field(None, description="an undated SMAP freeze/thaw GeoTIFF shown beside the record")
-
-
-class ExportTable(Table):
-    """Files for others."""
-
-    netcdf: bool = Field(True, description="one CF netCDF file a year")
-    cog: tuple[Span, ...] = Field((), description="days also written as Cloud Optimized GeoTIFFs")
-    polarity: Literal["frozen", "thaw"] = Field("frozen", description="which probability is written")
-
-
-class Experiment(Table):
-    """The whole file."""
-
-    title: str = Field(description="what the report is called")
-    grid: GridTable = GridTable()
-    period: PeriodTable
-    twin: TwinTable | None = None
-    inputs: InputsTable = InputsTable()
-    assemble: AssembleTable = AssembleTable()
-    labels: LabelsTable = LabelsTable()
-    split: SplitTable | None = None
-    train: TrainTable | None = None
-    predict: PredictTable = PredictTable()
-    validate_: ValidateTable | None = Field(None, alias="validate")
-    report: ReportTable = ReportTable()
-    export: ExportTable = ExportTable()
-
-    @model_validator(mode="after")
-    def _fits(self) -> Experiment:
-        if self.twin is not None and self.grid.name != "N09":
-            raise ValueError('[twin] writes SMAP files of a window of N09: grid.name must be "N09"')
-        if self.predict.method == "net" and self.train is None:
-            raise ValueError('predict.method = "net" needs a [train] table')
-        if self.predict.method == "reanalysis" and self.train is not None:
-            raise ValueError('predict.method = "reanalysis" leaves the [train] table without use: take one of them out')
-        if self.predict.method == "net" and self.predict.more_grids:
-            raise ValueError('predict.more_grids is for predict.method = "reanalysis"')
-        if self.train is not None and self.split is None:
-            raise ValueError("[train] needs a [split] table")
-        asked = [*(self.report.days or ()), *(day for span in self.export.cog for day in span)]
-        outside = [day for day in asked if not self.period.start <= day <= self.period.end]
-        if outside:
-            raise ValueError(f"report.days and export.cog must lie within period: {', '.join(outside)}")
-        if self.train is not None:
-            unknown = {c for s in (self.train.inputs, *self.train.compare) for c in s} - set(self.assemble.channels)
-            if unknown:
-                raise ValueError(f"train.inputs {sorted(unknown)} are not in assemble.channels")
-        return self
+Gridded = North | China
+Experiment = Gridded | Given
+SYSTEMS: dict[str, type[North] | type[China] | type[Given]] = {"north": North, "china": China, "given": Given}
 
 
 def read_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -232,8 +35,14 @@ def read_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
 
 def parse(tables: dict[str, Any], *, where: str | Path = "experiment") -> Experiment:
     """The experiment of nested tables; one line lists every key that is wrong."""
+    system = tables.get("system", "north")
+    if system not in SYSTEMS:
+        cause = f"system: {system!r} is none of {', '.join(SYSTEMS)}"
+        raise ConfigError(
+            "E-CONFIG", where=where, cause=cause, remedy="keys and their meaning: docs/reference/experiment.md"
+        )
     try:
-        return Experiment.model_validate(tables)
+        return SYSTEMS[system].model_validate(tables)
     except ValidationError as error:
         raise ConfigError(
             "E-CONFIG",

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm, Colormap, LinearSegmentedColormap, ListedColormap, Normalize
+from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
+from frostline.drawing import NO_SOIL, PLAIN, TERRAIN
 from frostline.grid import Grid
 from frostline.maps import FONT, FROZEN, INK, PROBABILITY, SEA, THAWED, locator, map_field, sheet, unknown_patch
 
@@ -27,11 +28,6 @@ COVER = (
     ("barren", (16,), "#b9aca0"),
     ("water", (17,), SEA),
 )
-TERRAIN = LinearSegmentedColormap.from_list(
-    "terrain", ["#d9e4c8", "#efe6c0", "#d3b583", "#a97f55", "#7d5a44", "#f6f3f0"]
-)
-NO_SOIL = "sea, no soil"  # lakes and ice too
-PLAIN = "#d9e4c8"  # land of no known height
 # Right in pale tints, wrong in full ones: the eye goes to the errors.
 OUTCOMES = (
     ("right, frozen", "#c9dcef"),

@@ -94,15 +94,40 @@ def fill_cube(
     max_hold: float | None = None,
 ) -> tuple[Array, Array, Array]:
     """`fill_time` by the compiled row kernels, for a whole stack in memory: same arguments, same bits."""
+    limits = _limits(max_side, max_span, one_sided, mode, max_hold)
+    value, flag, age = (np.empty(np.shape(tb), kind) for kind in (np.float32, np.uint8, np.uint8))
+    _cube(tb, time, limits, mode, value, flag, age)
+    return value, flag, age
+
+
+def fill_values(
+    tb: Any,
+    time: Any,
+    *,
+    max_side: float,
+    max_span: float,
+    one_sided: OneSided,
+    mode: Mode,
+    max_hold: float | None = None,
+    out: Array | None = None,
+) -> Array:
+    """The value of `fill_cube` alone, into `out` (float32, of the shape of `tb`, not `tb` itself) where it is given."""
+    limits = _limits(max_side, max_span, one_sided, mode, max_hold)
+    value = np.empty(np.shape(tb), np.float32) if out is None else out
+    none = np.empty((0, 0), np.uint8)
+    _cube(tb, time, limits, mode, value, none, none)
+    return value
+
+
+def _cube(tb: Any, time: Any, limits: tuple[Any, Any, Any], mode: Mode, value: Array, flag: Array, age: Array) -> None:
     from frostline.gapfill_kernels import fill_strips  # numba is loaded by those who fill, not by --help
 
-    side, span, hold = _limits(max_side, max_span, one_sided, mode, max_hold)
+    side, span, hold = limits
     tb, days = np.ascontiguousarray(tb, np.float32), _days(time)
-    flat = tb.reshape(len(tb), int(np.prod(tb.shape[1:])))
-    value, flag, age = (np.empty(flat.shape, kind) for kind in (np.float32, np.uint8, np.uint8))
+    flat, marked = (len(tb), int(np.prod(tb.shape[1:]))), flag.size > 0
     slots, lags = _plan([_neighbours(days, day, side, mode) for day in days])
-    fill_strips(flat, np.arange(len(days)), slots, lags, span, hold, mode == "mean", value, flag, age)
-    return value.reshape(tb.shape), flag.reshape(tb.shape), age.reshape(tb.shape)
+    v, f, a = (part.reshape(flat) if part.size else part.reshape(0, 0) for part in (value, flag, age))
+    fill_strips(tb.reshape(flat), np.arange(len(days)), slots, lags, span, hold, mode == "mean", v, f, a, marked)
 
 
 def stream(
@@ -147,8 +172,9 @@ def stream(
         today = np.flatnonzero(held == day)[:1] if (held == day).any() else np.array([-1])
         slots, lags = _plan([_neighbours(held, day, side, mode)])
         value, flag, age = (np.empty((1, ring.shape[1]), kind) for kind in (np.float32, np.uint8, np.uint8))
-        fill_strips(ring, today, slots, lags, span, hold, mode == "mean", value, flag, age)
+        fill_strips(ring, today, slots, lags, span, hold, mode == "mean", value, flag, age, True)
         yield date, value.reshape(shape), flag.reshape(shape), age.reshape(shape)
+        del value, flag, age  # not kept beside the next day's
 
 
 def _neighbours(days: Array, day: float, side: float, mode: Mode) -> tuple[Array, Array]:

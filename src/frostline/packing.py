@@ -23,6 +23,9 @@ CLASS = Spec("uint8", 255)
 DAYS = Spec("uint8", 255)
 FLAGS = Spec("uint16", 65535)
 KELVIN = Spec("uint16", 65535, 0.01)  # as NSIDC-0738 packs it
+SHARE = Spec("uint16", 65535, 1e-4)  # finer than any soil moisture is known
+MILLIMETRE = Spec("uint16", 65535, 1e-3)  # of snow
+RAIN = Spec("uint16", 65535, 1e-5)  # 0.01 mm; room for 0.65 m, twice the wettest hour on record
 FLOAT = Spec("float32", float("nan"))
 SPECS = {
     "frozen": PROBABILITY,
@@ -33,12 +36,22 @@ SPECS = {
     "ice_share": PROBABILITY,
     "label_reanalysis": CLASS,
     "label_station": CLASS,
+    "label_smap": CLASS,
+    "label_esdr": CLASS,
     "agreement": CLASS,
     "winner": CLASS,
     "land": CLASS,
     "land_cover": CLASS,
+    "land_cover_clcd": CLASS,
+    "climate": CLASS,
+    "region": CLASS,
+    "permafrost": CLASS,
     "soil_temperature": KELVIN,
     "air_temperature": KELVIN,
+    "overpass_temperature": KELVIN,
+    "soil_moisture": SHARE,
+    "snow_depth": MILLIMETRE,
+    "precipitation": RAIN,
 }
 INTEGERS = ("quality", "age", "agreement", "winner")  # read back as they lie: flags have no NaN, 255 days is "none"
 
@@ -47,7 +60,8 @@ def spec_of(name: str) -> Spec:
     """The packing of a vocabulary name; float32 where none is declared."""
     if name.startswith("age_"):
         return DAYS
-    return SPECS.get(name, KELVIN if name.startswith("tb_") and name != "tb_time" else FLOAT)
+    kelvin = (name.startswith("tb_") and name != "tb_time") or name.startswith("soil_temperature_")
+    return SPECS.get(name, KELVIN if kelvin else FLOAT)
 
 
 def pack(values: np.ndarray, spec: Spec) -> np.ndarray:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,34 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from frostline import __version__
-from frostline.charts import NAMES, shown
 from frostline.errors import DiskError
+from frostline.words import NAMES, shown
 
-RECORDS = ("unet", "climatology", "climatology_truth", "persistence", "reanalysis")
+RECORDS = (
+    *("unet", "fused", "convlstm_smap", "convlstm_esdr", "smap", "esdr"),
+    *("climatology", "climatology_truth", "persistence", "recalibrated", "reanalysis"),
+)
+OURS = ("unet", "fused")
 AGAINST = ("truth", "truth_t0", "reanalysis", "stations")
 AREAS = ("area:trained", "area:heldout")
 SEASONS = ("season:DJF", "season:MAM", "season:JJA", "season:SON")
+CUI_SEASONS = ("season:frozen", "season:transition", "season:thawed")  # Cui et al. 2024, section 2.3
 SCORES = ("accuracy", "brier_skill")
 OVERPASSES = ("am", "pm", "daily")
 DPI = 150  # figures are 9 in wide and shown at 900 px: sharp on dense screens too
 
 Rows = Sequence[Mapping[str, Any]]
 Cell = dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A further table: title, what a reader must know, the names of its columns, and its lines of text."""
+
+    title: str
+    note: str
+    head: Sequence[str]
+    lines: Sequence[Sequence[str]]
 
 
 def write_report(
@@ -40,16 +56,17 @@ def write_report(
     summary: str,
     warnings: Sequence[str],
     twin: bool,
+    tables: Sequence[Sheet] = (),
     made_with: str = "",
     split: str = "heldout",
 ) -> Path:
     """Write the report and return its path.
 
     `experiment` is the experiment file's tables, echoed as TOML; `figures` are (figure, caption); `scores` are
-    rows as in scores.json, of which those of `split` are shown; `assumptions` are (topic, stated by the paper,
-    assumed by us); paragraphs of `summary` are parted by blank lines. With `twin` the page and every caption
-    say that the numbers come from the twin Earth; `made_with` is a line on versions. A score without n or
-    interval is never shown. No scripts, no links outwards, everything escaped; written beside its place and moved
+    rows as in scores.json, of which those of `split` are shown; `tables` follow them; `assumptions` are (topic,
+    stated by the paper, assumed by us); paragraphs of `summary` are parted by blank lines. With `twin` the page and
+    every caption say that the numbers come from the twin Earth; `made_with` is a line on versions. A score without n
+    or interval is never shown. No scripts, no links outwards, everything escaped; written beside its place and moved
     there when whole. Raises DiskError when it cannot be written.
     """
     path = Path(path)
@@ -64,6 +81,7 @@ def write_report(
         headline=[table for against in AGAINST if (table := headline(kept, against))],
         seasons=[table for against in AGAINST if (table := by_season(kept, against))],
         hidden=sum(row["split"] == split and row["score"] in SCORES and not shown(row) for row in scores),
+        tables=list(tables),
         figures=[(png(figure), caption) for figure, caption in figures],
         assumptions=list(assumptions),
         experiment=toml(experiment),
@@ -92,7 +110,8 @@ def headline(rows: Rows, against: str) -> dict[str, Any] | None:
 
 def by_season(rows: Rows, against: str) -> dict[str, Any] | None:
     """The same by season; None without rows."""
-    return _table(rows, against, list(SEASONS), records=_records(rows, against))
+    theirs = any(r["stratum"] in CUI_SEASONS for r in rows)
+    return _table(rows, against, list(CUI_SEASONS if theirs else SEASONS), records=_records(rows, against))
 
 
 def _records(rows: Rows, against: str) -> list[str]:
@@ -116,7 +135,7 @@ def _table(rows: Rows, against: str, strata: list[str], *, records: list[str]) -
             ]
             if any(cell["accuracy"] for cell in cells):
                 lines.append({"record": NAMES.get(record, record), "overpass": NAMES.get(overpass, overpass),
-                              "ours": record == "unet", "cells": cells})  # fmt: skip
+                              "ours": record in OURS, "cells": cells})  # fmt: skip
     if not lines:
         return None
     strata_names = [NAMES.get(s, s.removeprefix("season:")) for s in strata]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -33,16 +34,23 @@ VOCABULARY: dict[str, Quantity] = {
     "ice_share": Quantity("1", "ice share of the freezable water of 0-7 cm", 0.0, 1.0),
     "soil_temperature": Quantity("K", "soil temperature near the surface", 180.0, 350.0),
     "air_temperature": Quantity("K", "air temperature at 2 m", 170.0, 340.0),
+    "overpass_temperature": Quantity("K", "soil temperature near the surface at the overpass", 180.0, 350.0),
     "soil_moisture": Quantity("m3 m-3", "volumetric soil water near the surface", 0.0, 1.0),
-    "snow_depth": Quantity("m", "snow depth", 0.0, 30.0),
+    "snow_depth": Quantity("m", "snow depth", 0.0, 65.0),  # glaciers of ERA5-Land hold 10 m of water
     "swe": Quantity("m", "snow depth as liquid water", 0.0, 10.0),
     "elevation": Quantity("m", "elevation above sea level", -500.0, 9000.0),
     "terrain_std": Quantity("m", "standard deviation of elevation in a cell", 0.0, 3000.0),
     "land_cover": Quantity("1", "IGBP land cover class, 17 = water", 1, 17),
+    "land_cover_clcd": Quantity("1", "CLCD land cover class", 1, 9),
+    "climate": Quantity("1", "Koeppen-Geiger climate, place in the reader's list", 1, 31),
+    "region": Quantity("1", "region, place in the list of the attribute regions", 1, 254),
+    "permafrost": Quantity("1", "permafrost class, place in the list of the attribute permafrost_classes", 1, 254),
     "land": Quantity("1", "soil that the record describes (not water, ice or outside)", 0, 1),
     "water_fraction": Quantity("1", "share of open water", 0.0, 1.0),
     "forest_fraction": Quantity("1", "share of forest", 0.0, 1.0),
     "label_reanalysis": Quantity("1", "frozen by the reanalysis", 0.0, 1.0),
+    "label_smap": Quantity("1", "frozen by SMAP's freeze/thaw product", 0.0, 1.0),
+    "label_esdr": Quantity("1", "frozen by the freeze/thaw Earth System Data Record", 0.0, 1.0),
     "label_station": Quantity("1", "frozen by the stations of the cell", 0.0, 1.0),
     "agreement": Quantity("1", "1 where all fused records say the same, 0 where they differ, 255 unknown"),
     "winner": Quantity("1", "index of the fused record that decided, 255 nobody"),
@@ -81,11 +89,25 @@ class Contract:
 
 
 _FIELD, _SITE = ("time", "overpass", "y", "x"), ("time", "overpass", "site")
+_STEPS = ("time", "overpass", "step", "y", "x")
+_WINDOW = re.compile(r"soil_temperature_(\d+)d")
 RECORD = Contract(
     "record", {"frozen": _FIELD}, (_FIELD, ("y", "x")), frozenset({"quality", "age", "agreement", "winner"})
 )
-STACK = Contract("stack", {}, (_FIELD, ("y", "x")), frozenset(VOCABULARY))
+STACK = Contract("stack", {}, (_FIELD, _STEPS, ("y", "x")), frozenset(VOCABULARY))
 SITES = Contract("sites", {"frozen": _SITE}, (_SITE, ("site",)), frozenset({"soil_temperature"}), grid=False)
+
+
+def quantity(name: str) -> Quantity | None:
+    """What a name means: of the vocabulary, or a mean of soil temperature over days; None for a strange one.
+
+    >>> quantity("soil_temperature_30d").long_name
+    'mean of the soil temperature at the overpasses of the last 30 days'
+    """
+    if window := _WINDOW.fullmatch(name):
+        meaning = f"mean of the soil temperature at the overpasses of the last {window[1]} days"
+        return VOCABULARY["soil_temperature"]._replace(long_name=meaning)
+    return VOCABULARY.get(name)
 
 
 class SchemaError(InputError):
@@ -107,7 +129,7 @@ def check(ds: xr.Dataset, contract: Contract, *, values: bool = True) -> xr.Data
     for name in map(str, ds.data_vars):
         if name in contract.required:
             continue
-        if name not in contract.optional:
+        if name not in contract.optional and not (contract is STACK and _WINDOW.fullmatch(name)):
             wrong.append(f"variable {name!r} is not in the vocabulary of a {contract.name}")
         elif tuple(ds[name].dims) not in contract.dims:
             wrong.append(f"{name!r} is on {tuple(map(str, ds[name].dims))}")
@@ -156,9 +178,11 @@ def coordinates(ds: xr.Dataset, *, time: Any, overpass: Any) -> xr.Dataset:
 def describe(ds: xr.Dataset) -> xr.Dataset:
     """The dataset with units, long names and flag meanings of the vocabulary."""
     for name, variable in ds.data_vars.items():
-        known = VOCABULARY.get(str(name))
+        known = quantity(str(name))
         if known is not None:
             variable.attrs.update(units=known.units, long_name=known.long_name)
+        if name == "precipitation" and "step" in variable.dims:
+            variable.attrs.update(units="m h-1", long_name="precipitation in the hour that holds the step")
         if name == "quality":
             masks = np.array(list(QUALITY.values()), "uint16")
             variable.attrs.update(flag_masks=masks, flag_meanings=" ".join(QUALITY))
@@ -178,6 +202,10 @@ def _coordinates(ds: xr.Dataset, contract: Contract) -> list[str]:
         codes = ds["overpass"].values if "overpass" in ds.coords else np.array([-1])
         if not np.isin(codes, list(OVERPASS_NAMES)).all() or len(set(codes.tolist())) != len(codes):
             wrong.append(f"'overpass' holds {codes.tolist()}, not distinct codes of {list(OVERPASS_NAMES)}")
+    if "step" in used:
+        steps = ds["step"].values if "step" in ds.coords else np.array([0, 0])
+        if (np.diff(steps) >= 0).any():
+            wrong.append(f"'step' holds {steps.tolist()}, not hours before the overpass, oldest first")
     if contract.grid and {"y", "x"} & used:
         try:
             grid = Grid.of(ds)
@@ -191,7 +219,7 @@ def _coordinates(ds: xr.Dataset, contract: Contract) -> list[str]:
 
 
 def _range(name: str, variable: xr.DataArray) -> list[str]:
-    known = VOCABULARY.get(name)
+    known = quantity(name)
     if known is None or not np.isfinite(known.low) or variable.size == 0:
         return []
     low, high = float(variable.min()), float(variable.max())

@@ -1,8 +1,8 @@
 """A Zarr v3 folder with its time axis laid out beforehand, where a step counts only once it was read back.
 
-Layout: one array per variable on (time, overpass, y, x), static ones on (y, x), and `journal.jsonl`, one line
-per event of a (date, overpass) step: `pending` before its chunks are touched, `verified` with the SHA-256 of
-what was read back. A step whose last line is not `verified` is unknown (NaN), whatever its chunks hold.
+Layout: one array per variable on (time, overpass, y, x) or (time, overpass, step, y, x), static ones on (y, x), and
+`journal.jsonl`, one line per event of a (date, overpass) pair: `pending` before its chunks are touched, `verified`
+with the SHA-256 of what was read back. What was not verified last is unknown (NaN), whatever its chunks hold.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ LAYOUT = 1  # raised when a store of an older layout can no longer be read
 JOURNAL = "journal.jsonl"
 CHUNK_BYTES = 1 << 17  # small windows share a chunk among days until it holds this many cells; 2000 x 2000 never do
 DIMS = ("time", "overpass", "y", "x")
+STEPPED = ("time", "overpass", "step", "y", "x")
+STEP_META = {"units": "hours", "long_name": "hours before the overpass, local solar time"}
 
 
 def create(
@@ -39,12 +41,15 @@ def create(
     time: Any,
     overpass: Any,
     variables: Sequence[str],
+    stepped: Sequence[str] = (),
+    step: Sequence[int] = (),
     static: Mapping[str, np.ndarray] | None = None,
     attrs: Mapping[str, Any] | None = None,
 ) -> Path:
     """Lay out an empty store for all of `time` and `overpass`; everything is unknown until written.
 
-    `variables` are vocabulary names on (time, overpass, y, x); `static` arrays (y, x) are written at once.
+    `variables` are vocabulary names on (time, overpass, y, x), `stepped` ones on (time, overpass, step, y, x) with
+    `step` in hours before the overpass, oldest first; `static` arrays (y, x) are written at once.
     Made under a temporary name and renamed; an existing store is replaced.
     """
     import zarr
@@ -61,17 +66,22 @@ def create(
         for name, data, extra in (
             ("time", hours, {"units": "hours since 1970-01-01", "calendar": "proleptic_gregorian"}),
             ("overpass", passes, {}),
+            *([("step", np.asarray(step, "int16"), STEP_META)] if len(step) else []),
             ("y", grid.y, {}),
             ("x", grid.x, {}),
             ("spatial_ref", np.int32(0), {}),
         ):
-            meta = {k: _plain(v) for k, v in frame[name].attrs.items()} | extra
-            dims = [name] if np.ndim(data) else []
-            group.create_array(name, data=np.asarray(data), dimension_names=dims, attributes=meta)
+            values, told = np.asarray(data), frame[name].attrs if name in frame.variables else {}
+            meta = {k: _plain(v) for k, v in told.items()} | extra
+            group.create_array(name, data=values, dimension_names=[name][: values.ndim], attributes=meta)
         days = chunk_days(grid)
-        for name in variables:
-            shape = (len(when), len(passes), *grid.shape)
-            _array(group, name, shape, (min(days, len(when)), 1, *_tile(grid)), DIMS)
+        for name in (*variables, *stepped):
+            steps = (len(step),) if name in stepped else ()  # in one chunk: a network reads all of them together
+            shape, chunks = (
+                (len(when), len(passes), *steps, *grid.shape),
+                (min(days, len(when)), 1, *steps, *_tile(grid)),
+            )
+            _array(group, name, shape, chunks, STEPPED if steps else DIMS)
         for name, values in (static or {}).items():
             array = _array(group, name, grid.shape, _tile(grid), DIMS[2:])
             array[...] = pack(np.asarray(values, "float32"), spec_of(name))
@@ -97,8 +107,9 @@ def chunk_days(grid: Grid) -> int:
 def writer(path: str | Path) -> Iterator[Callable[..., None]]:
     """The one writer of a store: yields `write(start, arrays, overpass=None)`.
 
-    `arrays` maps names to (days, overpasses, y, x) values (NaN = unknown), beginning at time index `start`;
-    `overpass` is the index of a single pass, then arrays are (days, y, x). Writing a step again replaces it.
+    `arrays` maps names to (days, overpasses, y, x) values (NaN = unknown; with steps after the overpasses where the
+    variable has them), beginning at time index `start`; `overpass` is the index of a single pass, then arrays are
+    (days, y, x). Writing a step again replaces it.
     """
     import zarr
 
@@ -156,7 +167,7 @@ def open_store(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
     if torn.any():  # rare: a writer was stopped within a step
         known = xr.DataArray(~torn, dims=DIMS[:2], coords={"time": ds["time"], "overpass": ds["overpass"]})
         for name in map(str, ds.data_vars):
-            if ds[name].dims == DIMS:
+            if ds[name].dims in (DIMS, STEPPED):
                 fill = spec_of(name).fill if np.issubdtype(ds[name].dtype, np.integer) else np.nan
                 ds[name] = ds[name].where(known, fill).astype(ds[name].dtype).assign_attrs(ds[name].attrs)
     return ds
@@ -171,6 +182,14 @@ def verified(path: str | Path) -> np.ndarray:
     for (t, o), event in _journal(Path(path)).items():
         out[t, o] = event["state"] == "verified"
     return out
+
+
+def made_for(path: str | Path) -> str | None:
+    """The attribute `made_for` of a store, by which a writer knows its own again; None where no store lies."""
+    try:
+        return open_store(path).attrs.get("made_for")
+    except InputError:
+        return None
 
 
 def disk_error(path: Path, error: OSError) -> Exception:

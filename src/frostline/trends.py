@@ -273,8 +273,8 @@ def _blocks(values: xr.DataArray, n: int) -> Iterator[tuple[Any, Array]]:
 
 def _years(values: xr.DataArray) -> Array:
     t = np.asarray(values["year"].values, float)
-    if len(t) < 2 or not np.all(np.diff(t) > 0):
-        raise InputError("E-INPUT-TIME", where="trends", cause=f"{len(t)} years, or years that do not rise")
+    if not len(t) or not np.all(np.diff(t) > 0):
+        raise InputError("E-INPUT-TIME", where="trends", cause="no year, or years that do not rise")
     return t
 
 

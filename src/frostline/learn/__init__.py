@@ -31,8 +31,9 @@ def build(net: str, channels: int, options: dict) -> Module:
 
 
 def on_device(net: Module, device: str) -> tuple[Module, Device]:
-    """The network on `device` (`auto` = a GPU if there is one) in channels-last layout, and that device."""
+    """The network on `device` (`auto` = a GPU if there is one) in channels-last layout or its own, and that device."""
     import torch
 
     on = torch.device(device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
-    return net.to(on).to(memory_format=torch.channels_last), on  # type: ignore[call-overload]
+    layout = getattr(net, "layout", torch.channels_last)
+    return net.to(on).to(memory_format=layout), on  # type: ignore[call-overload]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from frostline.read.amsr2 import read_amsr2
+from frostline.read.basin import read_basin
 from frostline.read.cetb import read_cetb
 from frostline.read.era5 import read_era5
 from frostline.read.esdr import read_esdr
@@ -18,7 +19,8 @@ from frostline.read.insitu_ctp import read_ctp
 from frostline.read.insitu_folder import read_folder
 from frostline.read.insitu_ismn import read_ismn
 from frostline.read.insitu_table import read_table
-from frostline.read.insitu_uscrn import read_uscrn
+from frostline.read.insitu_uscrn import read_uscrn, read_uscrn_days
+from frostline.read.melt import read_melt
 from frostline.read.smap import read_smap, read_smap_static
 from frostline.read.smap_map import read_smap_map
 from frostline.read.statics import read_elevation, read_land_cover
@@ -42,6 +44,9 @@ READERS: dict[str, Callable[..., Any]] = {
     "smap_map": read_smap_map,
     "ismn": read_ismn,
     "uscrn": read_uscrn,
+    "uscrn_days": read_uscrn_days,
+    "basin": read_basin,
+    "melt": read_melt,
     "table": read_table,
     "cma": read_cma,
     "ctp": read_ctp,

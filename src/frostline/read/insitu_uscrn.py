@@ -1,4 +1,4 @@
-"""Soil temperature of the U.S. Climate Reference Network, hourly (hourly02) and daily (daily01) files.
+"""The U.S. Climate Reference Network: soil temperature, hourly (hourly02) and daily (daily01); air and skin, daily.
 
 NCEI's blank-separated text without a header, and the CSV and Parquet copies with one. Format: formats.md 8.3; columns
 by NCEI's headers.txt.
@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 
 from frostline.errors import InputError
 from frostline.read.common import files_below
-from frostline.read.gate import inspect_file, reading
+from frostline.read.gate import STATION_CELSIUS, inspect_file, reading
 from frostline.read.insitu_table import columns_of
-from frostline.read.series import Problem, Problems, Series, clean, sanitise
+from frostline.read.series import ZERO_CELSIUS, Problem, Problems, Series, clean, sanitise
 
 Array = np.ndarray
 SOIL_DEPTHS = (5, 10, 20, 50, 100)  # cm
@@ -24,8 +25,20 @@ SOIL_DEPTHS = (5, 10, 20, 50, 100)  # cm
 HOURLY = {"wban": 0, "utc_date": 1, "utc_time": 2, "longitude": 6, "latitude": 7} | {
     f"soil_temp_{d}": 33 + i for i, d in enumerate(SOIL_DEPTHS)
 }
-DAILY = {"wban": 0, "lst_date": 1, "longitude": 3, "latitude": 4} | {
+AIR = {"t_daily_max": 5, "t_daily_min": 6, "t_daily_avg": 8}
+SKIN = {"sur_temp_daily_max": 12, "sur_temp_daily_min": 13, "sur_temp_daily_avg": 14}
+DAILY = {"wban": 0, "lst_date": 1, "longitude": 3, "latitude": 4, **AIR, **SKIN} | {
     f"soil_temp_{d}_daily": 23 + i for i, d in enumerate(SOIL_DEPTHS)
+}
+# what read_uscrn_days gives, and its column: air at 1.5 m, infrared skin, soil at the shallowest depth (5 cm)
+DAY = {
+    "soil_mean": "soil_temp_5_daily",
+    "air_minimum": "t_daily_min",
+    "air_mean": "t_daily_avg",
+    "air_maximum": "t_daily_max",
+    "skin_minimum": "sur_temp_daily_min",
+    "skin_mean": "sur_temp_daily_avg",
+    "skin_maximum": "sur_temp_daily_max",
 }
 WIDTH = {38: HOURLY, 28: DAILY}
 MISSING = (-9999.0, -99999.0, -99.0)
@@ -40,7 +53,56 @@ def read_uscrn(path: str | Path, *, depth: tuple[float, float] = (0.0, 0.05)) ->
     Missing (-9999, -99999, -99) is dropped. A broken line costs that line, a broken file that file: in Problems.
     Raises InputError when there is no such file at all. USCRN files carry no elevation (NaN).
     """
-    path = Path(path)
+    parts, problems = _parts(Path(path))
+    series = []
+    for (wban, daily), tables in sorted(parts.items(), key=lambda kv: kv[0]):
+        got, told = _station(wban, daily, tables, depth)
+        series += got
+        problems += told
+    return series, problems
+
+
+def read_uscrn_days(path: str | Path) -> tuple[xr.Dataset, Problems]:
+    """What daily01 files say of soil, air and skin: K on (time, site), float32, NaN unknown, with lon and lat.
+
+    Variables are the keys of DAY, of local standard days; `time` holds every date from the first to the last, `site`
+    the WBAN numbers. Values outside -80..70 degC are left out; of equal dates the first stays; hourly files and
+    broken ones are left aside: all told in Problems. Raises InputError when there is no daily file.
+    """
+    parts, problems = _parts(Path(path))
+    days = {wban: tables for (wban, daily), tables in sorted(parts.items(), key=lambda kv: kv[0]) if daily}
+    problems += [Problem(t[0][0], "hourly: left aside") for (_, daily), t in parts.items() if not daily]
+    if not days:
+        raise InputError("E-INPUT-TEXT", where=path, cause="no daily USCRN file that can be read (daily01)")
+    dates = {wban: np.concatenate([t["time"] for _, t in tables]) for wban, tables in days.items()}
+    known = np.concatenate(list(dates.values())).astype("datetime64[D]")
+    time = np.arange(known.min(), known.max() + 1)
+    fields = {name: np.full((len(time), len(days)), np.nan, np.float32) for name in DAY}
+    place = np.full((2, len(days)), np.nan)
+    low, high = STATION_CELSIUS
+    for k, (wban, tables) in enumerate(days.items()):
+        at, first = np.unique((dates[wban].astype("datetime64[D]") - time[0]).astype(int), return_index=True)
+        if len(first) < len(dates[wban]):
+            problems.append(Problem(tables[0][0], f"station {wban}: {len(dates[wban]) - len(first)} repeated dates"))
+        for name, column in DAY.items():
+            celsius = np.concatenate([t.get(column, np.full(len(t["time"]), np.nan)) for _, t in tables])[first]
+            celsius = np.where(np.isin(celsius, MISSING), np.nan, celsius)
+            wild = (celsius < low) | (celsius > high)
+            if wild.any():
+                why = f"station {wban}: {int(wild.sum())} values of {name} outside {low:g}..{high:g} degC left out"
+                problems.append(Problem(tables[0][0], why))
+            fields[name][at, k] = np.where(wild, np.nan, celsius + ZERO_CELSIUS)
+        place[:, k] = tables[-1][1]["longitude"][-1], tables[-1][1]["latitude"][-1]
+    ds = xr.Dataset(
+        {name: (("time", "site"), values, {"units": "K"}) for name, values in fields.items()},
+        coords={"time": time.astype("datetime64[ns]"), "site": list(days)},
+        attrs={"source": "USCRN daily01, local standard days"},
+    )
+    return ds.assign_coords(lon=("site", place[0]), lat=("site", place[1])), problems
+
+
+def _parts(path: Path) -> tuple[dict[tuple[str, bool], list[tuple[str, Mapping[str, Array]]]], Problems]:
+    """The tables of each station, (WBAN, daily) -> [(file, columns)], of a file or of all below a folder."""
     if not path.exists():
         inspect_file(path, "text")
     files = list(files_below(path)) if path.is_dir() else [path]
@@ -60,12 +122,7 @@ def read_uscrn(path: str | Path, *, depth: tuple[float, float] = (0.0, 0.05)) ->
             mine = table["wban"] == wban
             key = (str(wban), "utc_date" not in table)
             parts.setdefault(key, []).append((str(file), {n: c[mine] for n, c in table.items()}))
-    series = []
-    for (wban, daily), tables in sorted(parts.items(), key=lambda kv: kv[0]):
-        got, told = _station(wban, daily, tables, depth)
-        series += got
-        problems += told
-    return series, problems
+    return parts, problems
 
 
 def _station(
@@ -119,7 +176,8 @@ def _table(path: Path) -> tuple[dict[str, Array], Problems]:
                     raise InputError("E-INPUT-TEXT", where=path, cause=cause, remedy="use NCEI's text files")
                 table, problems = _split(path, lines, WIDTH[width], width, None)
         table["time"] = _times(table)
-        used = ("wban", "utc_date", "longitude", "latitude", "time", *(n for n in table if n.startswith("soil_temp_")))
+        soil = [n for n in table if n.startswith("soil_temp_")]
+        used = ["wban", "utc_date", "longitude", "latitude", "time", *AIR, *SKIN, *soil]
         return {n: table[n] if n in ("time", "wban") else _floats(table[n]) for n in used if n in table}, problems
 
 
@@ -143,7 +201,7 @@ def _split(
 
 
 def _columns(rows: list[list[str]], wanted: Mapping[str, int]) -> dict[str, Array]:
-    number = ("soil_temp", "longitude", "latitude")
+    number = ("soil_temp", "longitude", "latitude", *AIR, *SKIN)
     return {n: np.array([r[i] for r in rows], float if n.startswith(number) else str) for n, i in wanted.items()}
 
 

@@ -1,80 +1,16 @@
-"""The order of things: which step stands on which, what each takes and makes, and when it may be skipped."""
+"""Run a step of an experiment, or skip it when nothing that it stands on changed."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from frostline.config import Experiment
-from frostline.errors import InputError
+from frostline.errors import ConfigError, InputError
 from frostline.runs import Run, fingerprint, forget, identity, is_fresh, record_step, upstream
-from frostline.steps import evidence, inputs, model, pictures, stack
 from frostline.steps.common import folders
-
-
-@dataclass(frozen=True)
-class Step:
-    """A verb: the function, the steps it stands on, the tables it obeys, the files that show it is done."""
-
-    does: Callable[[Experiment, Run], dict[str, Any]]
-    after: tuple[str, ...]
-    tables: tuple[str, ...]
-    makes: Callable[[Experiment], tuple[str, ...]]
-    about: str
-
-
-STEPS = {
-    "twin": Step(
-        inputs.twin,
-        (),
-        ("grid", "period", "twin"),
-        lambda e: ("truth.zarr", "data") if e.twin else (),
-        "simulate the twin Earth and write its agency files",
-    ),
-    "read": Step(
-        inputs.read,
-        ("twin",),
-        ("grid", "period", "inputs"),
-        lambda e: ("inventory.json",),
-        "list and check every input",
-    ),
-    "assemble": Step(
-        stack.assemble,
-        ("read",),
-        ("assemble", "labels", "split"),
-        lambda e: ("stack.zarr",),
-        "regrid, fill gaps and label into one stack",
-    ),
-    "train": Step(
-        model.train,
-        ("assemble",),
-        ("split", "train"),
-        lambda e: ("checkpoints",) if e.train else (),
-        "train the net and its rivals",
-    ),
-    "predict": Step(
-        model.predict,
-        ("train",),
-        ("predict",),
-        lambda e: ("record.zarr",) if e.train else ("record_reanalysis.zarr",),
-        "write the record",
-    ),
-    "validate": Step(
-        evidence.validate,
-        ("predict",),
-        ("validate_",),
-        lambda e: ("scores.json",) if e.validate_ else (),
-        "score the record and its baselines",
-    ),
-    "map": Step(pictures.draw, ("validate",), ("title", "report"), lambda e: ("figures",), "draw the figures"),
-    "report": Step(pictures.report, ("map",), ("title", "export"), lambda e: ("report.html",), "write the report"),
-    "export": Step(
-        pictures.export, ("predict",), ("title", "export"), lambda e: ("export",), "write netCDF and GeoTIFF files"
-    ),
-}
+from frostline.steps.order import STEPS, Step
 
 
 def run_step(name: str, experiment: Experiment, run: Run, *, force: bool = False) -> dict[str, Any]:
@@ -82,7 +18,7 @@ def run_step(name: str, experiment: Experiment, run: Run, *, force: bool = False
 
     Raises E-STEP when a step it stands on has not run with these settings and inputs.
     """
-    step = STEPS[name]
+    step = step_of(name, experiment)
     before = {earlier: mark_of(earlier, experiment, run) for earlier in foundations(name, experiment)}
     for earlier, expected in before.items():
         if upstream(run, earlier) != expected:
@@ -108,7 +44,7 @@ def mark_of(name: str, experiment: Experiment, run: Run) -> str:
 
 
 def _mark(name: str, experiment: Experiment, run: Run, before: list[str]) -> str:
-    tables = {t: _table(getattr(experiment, t)) for t in STEPS[name].tables}
+    tables = {t: _table(experiment, t) for t in step_of(name, experiment).tables}
     files = {}
     if name in ("read", "map"):  # the picture is only drawn: another one must not make the stack again
         places = folders(experiment, run)
@@ -119,10 +55,24 @@ def _mark(name: str, experiment: Experiment, run: Run, before: list[str]) -> str
 def foundations(name: str, experiment: Experiment) -> list[str]:
     """The steps that must have run: those before it, or what those stand on where they have nothing to do."""
     out: list[str] = []
-    for earlier in STEPS[name].after:
-        out += [earlier] if STEPS[earlier].makes(experiment) else foundations(earlier, experiment)
+    for earlier in step_of(name, experiment).after:
+        made = step_of(earlier, experiment).makes(experiment)
+        out += [e for e in ([earlier] if made else foundations(earlier, experiment)) if e not in out]
     return out
 
 
-def _table(table: Any) -> Any:
-    return table.model_dump() if hasattr(table, "model_dump") else table
+def step_of(name: str, experiment: Experiment) -> Step:
+    """A step of the experiment's system; E-CONFIG where it has no such step."""
+    steps = STEPS[experiment.system]
+    if name not in steps:
+        cause = f"the {experiment.system} system has no step {name!r}"
+        raise ConfigError("E-CONFIG", where=experiment.title, cause=cause, remedy=f"it has {', '.join(steps)}")
+    return steps[name]
+
+
+def _table(experiment: Experiment, name: str) -> Any:
+    """A table, or one key of it (`assemble.hours_before`)."""
+    value: Any = experiment
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value.model_dump() if hasattr(value, "model_dump") else value

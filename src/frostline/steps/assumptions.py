@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from frostline.config import Experiment
+from frostline.config_north import North
 
 Line = tuple[str, str, str]  # topic, stated by the paper, assumed by us
 
@@ -63,7 +63,7 @@ NET: list[Line] = [
 ]
 
 
-def assumptions(experiment: Experiment) -> list[Line]:
+def assumptions(experiment: North) -> list[Line]:
     """The lines that bear on a run: of its inputs, its labels, its net."""
     named = experiment.inputs
     out = INPUTS if named.smap or named.amsr2 else []

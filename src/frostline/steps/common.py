@@ -10,11 +10,12 @@ import numpy as np
 import xarray as xr
 
 from frostline import clock
-from frostline.config import Experiment
+from frostline.config import Experiment, Gridded
+from frostline.config_china import ChinaSplitTable
 from frostline.errors import ConfigError, InputError
 from frostline.grid import Grid, named
 from frostline.runs import Run
-from frostline.split import Split, cell_roles, day_roles
+from frostline.split import ROLES, Split, cell_roles, day_roles
 
 # Each product and whom to ask for it
 SOURCES = {
@@ -31,9 +32,30 @@ SOURCES = {
     "stations": "a table of your own",
     "picture": "NSIDC, SMAP freeze/thaw GeoTIFF",
 }
+CHINA_SOURCES = {
+    "smap": "NSIDC, SPL3FTP_E or SPL3FTP, SMAP freeze/thaw",
+    "esdr": "NSIDC-0477, freeze/thaw Earth System Data Record",
+    "era5land": "Copernicus Climate Data Store, ERA5-Land hourly",
+    "imerg": "NASA GES DISC, GPM IMERG",
+    "landcover": "Zenodo, CLCD land cover of China",
+    "koppen": "Koeppen-Geiger climates, Kottek or Beck",
+    "permafrost": "a map of your own, or TPDC's of thermal stability",
+    "permafrost_codes": "a table of your own",
+    "regions": "a map of your own",
+    "regions_codes": "a table of your own",
+    "cma": "China Meteorological Data Service Centre, daily 0 cm temperature",
+    "ctp": "TPDC, CTP-SMTMN networks Naqu and Pali",
+    "networks": "tables of your own",
+}
+GIVEN_SOURCES = {
+    "uscrn": "NOAA NCEI, US Climate Reference Network, daily01",
+    "basin": "a record of your own",
+    "melt": "a record of your own",
+}
+BY_SYSTEM = {"north": SOURCES, "china": CHINA_SOURCES, "given": GIVEN_SOURCES}
 
 
-def grid_of(experiment: Experiment) -> Grid:
+def grid_of(experiment: Gridded) -> Grid:
     """The record's grid: a whole one, or the window around a point."""
     whole = named(experiment.grid.name)
     if experiment.grid.center is None or experiment.grid.shape is None:
@@ -41,7 +63,7 @@ def grid_of(experiment: Experiment) -> Grid:
     return whole.around(*experiment.grid.center, experiment.grid.shape)
 
 
-def days_of(experiment: Experiment) -> np.ndarray:
+def days_of(experiment: Gridded) -> np.ndarray:
     """Local dates of the record, (time,) datetime64[ns]."""
     days = clock.days(experiment.period.start, experiment.period.end)
     if not len(days):
@@ -78,21 +100,32 @@ def folders(experiment: Experiment, run: Run) -> dict[str, Path]:
         raise InputError(
             "E-INPUT-MISSING",
             where=root,
-            cause="not there: " + "; ".join(f"{_key(p)} = {_named(experiment)[p]!r} ({SOURCES[p]})" for p in lost),
-            remedy="put them there or check inputs.root" if experiment.twin is None else "run: frostline twin",
+            cause="not there: "
+            + "; ".join(f"{_key(p)} = {_named(experiment)[p]!r} ({sources(experiment)[p]})" for p in lost),
+            remedy="run: frostline twin"
+            if getattr(experiment, "twin", None)
+            else "put them there or check inputs.root",
         )
     return found
 
 
-def split_of(experiment: Experiment) -> Split | None:
+def sources(experiment: Experiment) -> dict[str, str]:
+    """Each product that the system knows, and whom to ask for it."""
+    return BY_SYSTEM[experiment.system]
+
+
+def split_of(experiment: Gridded) -> Split | None:
     """The declared split, or None when the experiment has none."""
     table = experiment.split
     if table is None:
         return None
+    train, validation, heldout = (
+        table.spans(role) if isinstance(table, ChinaSplitTable) else getattr(table, role) for role in ROLES
+    )
     return Split(
-        train=table.train,
-        validation=table.validation,
-        heldout=table.heldout,
+        train=train,
+        validation=validation,
+        heldout=heldout,
         heldout_boxes=table.heldout_boxes,
         validation_boxes=table.validation_boxes,
         buffer_days=table.buffer_days,
@@ -100,7 +133,7 @@ def split_of(experiment: Experiment) -> Split | None:
     )
 
 
-def roles(experiment: Experiment) -> tuple[np.ndarray, np.ndarray]:
+def roles(experiment: Gridded) -> tuple[np.ndarray, np.ndarray]:
     """Roles of days (time,) and of cells (y, x); without a split every day is held out and every cell trained."""
     split = split_of(experiment)
     grid, days = grid_of(experiment), days_of(experiment)
@@ -137,8 +170,10 @@ def rival_name(inputs: tuple[str, ...]) -> str:
 
 def _named(experiment: Experiment) -> dict[str, str]:
     """The products an experiment names, as it names them."""
-    table = experiment.inputs.model_dump() | {"picture": experiment.report.picture}
-    return {product: table[product] for product in SOURCES if table[product] is not None}
+    table = experiment.inputs.model_dump()
+    if experiment.system == "north":
+        table |= {"picture": experiment.report.picture}
+    return {product: table[product] for product in sources(experiment) if table[product] is not None}
 
 
 def _key(product: str) -> str:
@@ -146,4 +181,4 @@ def _key(product: str) -> str:
 
 
 def _wanted(experiment: Experiment) -> str:
-    return "; ".join(f"{name} ({SOURCES[product]})" for product, name in _named(experiment).items())
+    return "; ".join(f"{name} ({sources(experiment)[product]})" for product, name in _named(experiment).items())

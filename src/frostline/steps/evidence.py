@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from frostline import classic, store
-from frostline.config import Experiment
+from frostline.config_north import North
 from frostline.grid import Grid
 from frostline.runs import Run, write_json
 from frostline.steps.common import days_of, grid_of, load, roles
@@ -20,7 +20,7 @@ from frostline.validate.rows import evaluate
 SPLITS = ("train", "validation", "heldout")
 
 
-def validate(experiment: Experiment, run: Run) -> dict[str, Any]:
+def validate(experiment: North, run: Run) -> dict[str, Any]:
     """Score `unet`, its rivals, climatologies, persistence and the reanalysis; all on their common cell-days."""
     table = experiment.validate_
     if table is None:
@@ -50,7 +50,7 @@ def validate(experiment: Experiment, run: Run) -> dict[str, Any]:
     return {"rows": len(rows), "records": list(records), "against": list(truths)}
 
 
-def claims(experiment: Experiment, run: Run) -> dict[str, xr.Dataset]:
+def claims(experiment: North, run: Run) -> dict[str, xr.Dataset]:
     """Records to be judged, lazily: the nets' and what they must beat."""
     stack = store.open_store(run.path("stack.zarr"), chunks={})
     grid, day_role = grid_of(experiment), roles(experiment)[0]
@@ -74,7 +74,7 @@ def claims(experiment: Experiment, run: Run) -> dict[str, xr.Dataset]:
     return records
 
 
-def references(experiment: Experiment, run: Run) -> dict[str, xr.Dataset]:
+def references(experiment: North, run: Run) -> dict[str, xr.Dataset]:
     """What records are compared with: the twin's truth in both senses, the reanalysis, stations that never taught."""
     grid = grid_of(experiment)
     truths: dict[str, xr.Dataset] = {}
@@ -92,7 +92,7 @@ def references(experiment: Experiment, run: Run) -> dict[str, xr.Dataset]:
     return truths
 
 
-def strata(experiment: Experiment, run: Run, cell_role: np.ndarray) -> Mapping[str, np.ndarray]:
+def strata(experiment: North, run: Run, cell_role: np.ndarray) -> Mapping[str, np.ndarray]:
     """Masks (y, x): the trained and the held-out area, forest and not, and both areas' forest."""
     stack = store.open_store(run.path("stack.zarr"), chunks={})
     masks = {"area:trained": cell_role == "train"}

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from frostline import labels, regrid
-from frostline.config import Experiment
+from frostline.config_north import North
 from frostline.errors import InputError
 from frostline.grid import Grid
 from frostline.read.era5 import era5_grid, era5_times, load_era5
@@ -33,7 +33,7 @@ def around(source: Grid, target: Grid, margin: int = 3) -> Grid:
 
 
 def reanalysis_labels(
-    experiment: Experiment, inventory: Mapping[str, Any], grid: Grid, days: np.ndarray, refuse: Refuse
+    experiment: North, inventory: Mapping[str, Any], grid: Grid, days: np.ndarray, refuse: Refuse
 ) -> Iterator[tuple[np.datetime64, int, np.ndarray, np.ndarray]] | None:
     """Soil temperature and state at the overpasses' local hours, or None without a reanalysis."""
     table = experiment.labels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import numpy as np
 import xarray as xr
 
 from frostline import coast, store
-from frostline.config import Experiment
+from frostline.config_north import North
 from frostline.errors import InputError
 from frostline.read.amsr2 import check_origin, list_amsr2
 from frostline.read.cetb import list_cetb
-from frostline.read.common import files_below
+from frostline.read.common import Listing, files_below
 from frostline.read.era5 import era5_times
 from frostline.read.gate import inspect_file
 from frostline.read.gldas import list_gldas
@@ -25,7 +25,8 @@ from frostline.steps.common import days_of, folders, grid_of
 
 TRUTH = ("truth", "truth_t0", "ice_share", "soil_temperature")
 MARGIN = np.timedelta64(5, "D")  # the longest reach of a gap-filling preset (donahue-code-smap)
-LISTINGS = {"smap": list_cetb, "amsr2": list_amsr2}
+LISTINGS: Mapping[str, Callable[[Path], Listing]] = {"smap": list_cetb, "amsr2": list_amsr2}
+HOURLY = ("era5", "era5land")  # dated by the hours inside
 KINDS = {
     ".nc": "netcdf",
     ".nc4": "netcdf",
@@ -51,7 +52,7 @@ Row = tuple[str, str | None, int | None, str | None]  # path, date, overpass, ch
 GROUND = ("elevation", "land", "land_cover")
 
 
-def twin(experiment: Experiment, run: Run) -> dict[str, Any]:
+def twin(experiment: North, run: Run) -> dict[str, Any]:
     """Simulate the twin Earth; write its truth, and its input files in the agencies' own layouts."""
     from frostline.twin import agencies, stations, world
     from frostline.twin.ground import make_ground
@@ -127,7 +128,7 @@ def _drained(queue: deque[xr.Dataset]) -> Iterator[xr.Dataset]:
         yield queue.popleft()
 
 
-def read(experiment: Experiment, run: Run) -> dict[str, Any]:
+def read(experiment: North, run: Run) -> dict[str, Any]:
     """List every input file, look into each, and say what is missing, doubled or broken; `inventory.json`."""
     days = days_of(experiment)
     inventory: dict[str, Any] = {}
@@ -174,9 +175,20 @@ def _lacks(product: str, entry: Mapping[str, Any]) -> list[InputError]:
     return lines
 
 
-def stock(product: str, place: Path, days: np.ndarray, run: Run) -> dict[str, Any]:
-    """Files of one product that can be used, each (path, date, overpass, channel), and all that cannot."""
-    listing = LISTINGS[product](place) if product in LISTINGS else None
+def stock(
+    product: str,
+    place: Path,
+    days: np.ndarray,
+    run: Run,
+    *,
+    listings: Mapping[str, Callable[[Path], Listing]] = LISTINGS,
+    suffixes: Mapping[str, tuple[str, ...]] = SUFFIXES,
+) -> dict[str, Any]:
+    """Files of one product that can be used, each (path, date, overpass, channel), and all that cannot.
+
+    Products of `listings` tell the date by the name, of others every file with one of the `suffixes` counts.
+    """
+    listing = listings[product](place) if product in listings else None
     rows: list[Row]
     if product == "gldas":  # local dates begin on the UTC day before and end on the one after
         instants = list_gldas(place)
@@ -185,7 +197,7 @@ def stock(product: str, place: Path, days: np.ndarray, run: Run) -> dict[str, An
         ignored = len(instants) - len(rows)
     elif listing is None:
         paths = [place] if place.is_file() else list(files_below(place))
-        rows = [(str(p), None, None, None) for p in paths if p.suffix in SUFFIXES[product]]
+        rows = [(str(p), None, None, None) for p in paths if p.suffix in suffixes[product]]
         ignored = len(paths) - len(rows)
     else:
         # neighbours outside the period still fill its gaps
@@ -197,9 +209,9 @@ def stock(product: str, place: Path, days: np.ndarray, run: Run) -> dict[str, An
     for row in run.track(rows, total=len(rows), label=f"looking at {product}"):
         try:
             inspect_file(row[0], KINDS.get(Path(row[0]).suffix.lower(), "text"))
-            dates = era5_times(row[0]).astype("datetime64[D]").astype(str) if product == "era5" else [row[1]]
+            dates = era5_times(row[0]).astype("datetime64[D]").astype(str) if product in HOURLY else [row[1]]
             good.append(row)
-            have |= {str(d) for d in dates if d}
+            have |= {str(d)[:10] for d in dates if d}
         except InputError as error:
             bad[row[0]] = str(error)
     if not good:

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from frostline import store
-from frostline.config import Experiment, TrainTable
+from frostline.config_north import North, TrainTable
 from frostline.errors import ConfigError
 from frostline.grid import Grid, named
 from frostline.learn.checkpoint import load
 from frostline.runs import Run, read_json
 from frostline.schema import QUALITY
+from frostline.steps.beside import beside, teller, threads
 from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
 from frostline.steps.reference import FILE, relative, write_reference
 from frostline.steps.refusals import refuser
 
-T = TypeVar("T")
 WATER, ICE = 17, 15  # IGBP (formats.md 7)
 RECORD = ("frozen", "quality", "age")
 
@@ -40,7 +38,7 @@ def nets(table: TrainTable) -> dict[str, tuple[str, ...]]:
     return named_nets
 
 
-def train(experiment: Experiment, run: Run) -> dict[str, Any]:
+def train(experiment: North, run: Run) -> dict[str, Any]:
     """Train the net and its rivals on the declared days and cells; one checkpoint folder each."""
     table = experiment.train
     if table is None:
@@ -48,17 +46,17 @@ def train(experiment: Experiment, run: Run) -> dict[str, Any]:
     (run.folder / FILE).unlink(missing_ok=True)
     if table.reference == "cell":
         write_reference(experiment, run, sorted({c for inputs in nets(table).values() for c in inputs}))
-    return _beside(_train_one, experiment, run, list(nets(table)))
+    return beside(_train_one, experiment, run, list(nets(table)))
 
 
-def _train_one(experiment: Experiment, folder: Path, name: str, threads: int, quiet: bool) -> dict[str, Any]:
+def _train_one(experiment: North, folder: Path, name: str, share: int, quiet: bool) -> dict[str, Any]:
     """Train one net of the experiment into `checkpoints/<name>`; epochs, the best of them and its MCC."""
     from frostline.learn.train import train as learn
 
     table = experiment.train
     assert table is not None
-    run = Run(folder, workers=threads, quiet=quiet)
-    _threads(run)
+    run = Run(folder, workers=share, quiet=quiet)
+    threads(run)
     day_role, cell_role = roles(experiment)
     taught = cell_role == "train"
     chosen = cell_role == "validation"
@@ -83,7 +81,7 @@ def _train_one(experiment: Experiment, folder: Path, name: str, threads: int, qu
         lv_on=table.variation_on,
         select=table.select,
         seed=table.seed,
-        progress=_teller(run, name),
+        progress=teller(run, name),
     )
     checkpoint.save(run.path("checkpoints", name))
     shutil.rmtree(run.path("work", name), ignore_errors=True)
@@ -92,20 +90,20 @@ def _train_one(experiment: Experiment, folder: Path, name: str, threads: int, qu
     return {"epochs": len(checkpoint.history), "best_epoch": best, "mcc": mcc}
 
 
-def predict(experiment: Experiment, run: Run) -> dict[str, Any]:
+def predict(experiment: North, run: Run) -> dict[str, Any]:
     """The record of each net, or of the reanalysis, straight into its store."""
     if experiment.predict.method == "reanalysis":
         return _reanalysis_records(experiment, run)
     assert experiment.train is not None
-    return _beside(_predict_one, experiment, run, list(nets(experiment.train)))
+    return beside(_predict_one, experiment, run, list(nets(experiment.train)))
 
 
-def _predict_one(experiment: Experiment, folder: Path, name: str, threads: int, quiet: bool) -> int:
+def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: bool) -> int:
     """Write the record of one net; the number of verified steps."""
     from frostline.learn.predict import predict as infer
 
-    run = Run(folder, workers=threads, quiet=quiet)
-    _threads(run)
+    run = Run(folder, workers=share, quiet=quiet)
+    threads(run)
     stack = relative(experiment, run)
     checkpoint = load(run.path("checkpoints", name))
     attrs = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": list(checkpoint.channels)}
@@ -120,21 +118,6 @@ def _predict_one(experiment: Experiment, folder: Path, name: str, threads: int, 
             arrays = {"frozen": frozen, "quality": quality | cover, "age": age}
             write(part.start, arrays, overpass=passes[int(code)])
     return int(store.verified(path).sum())
-
-
-def _beside(
-    work: Callable[[Experiment, Path, str, int, bool], T], experiment: Experiment, run: Run, names: Sequence[str]
-) -> dict[str, T]:
-    """The work of each net, beside each other in processes with a share of the threads where there are workers.
-
-    Small fields gain little from a second thread and lose much when another program wants it.
-    """
-    beside = min(run.workers, len(names))
-    if beside == 1:
-        return {name: work(experiment, run.folder, name, run.workers, run.quiet) for name in names}
-    with ProcessPoolExecutor(beside, mp_context=get_context("spawn")) as pool:
-        jobs = {n: pool.submit(work, experiment, run.folder, n, run.workers // beside, run.quiet) for n in names}
-        return {name: job.result() for name, job in jobs.items()}
 
 
 def cover_flags(stack: xr.Dataset) -> np.ndarray:
@@ -163,7 +146,7 @@ def new_record(path: Path, like: xr.Dataset, grid: Grid, attrs: Mapping[str, Any
     )
 
 
-def _reanalysis_records(experiment: Experiment, run: Run) -> dict[str, Any]:
+def _reanalysis_records(experiment: North, run: Run) -> dict[str, Any]:
     """Reanalysis states as records: on the stack's grid, and on further whole grids from the same hours."""
     stack = store.open_store(run.path("stack.zarr"))
     land = stack["land"].values == 1
@@ -200,20 +183,3 @@ def _known(frozen: np.ndarray, land: np.ndarray) -> dict[str, np.ndarray]:
     quality = np.where(~land, QUALITY["outside_domain"], np.where(unknown, QUALITY["input_missing"], 0))
     age = np.where(unknown, 255, 0)
     return {"frozen": frozen[None], "quality": quality[None].astype("uint16"), "age": age[None].astype("uint8")}
-
-
-def _threads(run: Run) -> None:
-    """Torch takes as many threads as the run was given."""
-    import torch
-
-    torch.set_num_threads(run.workers)
-
-
-def _teller(run: Run, name: str) -> Callable[[Mapping[str, Any]], None]:
-    def tell(row: Mapping[str, Any]) -> None:
-        score = "-" if row["mcc"] is None else f"{row['mcc']:.3f}"
-        speed = f"{row['samples_per_second']:.0f} samples/s"
-        if not run.quiet:
-            run.say(f"  {name} epoch {row['epoch']}/{row['epochs']}: loss {row['loss']:.4f}, MCC {score}, {speed}")
-
-    return tell

@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from frostline import clock, figures, store
-from frostline.config import Experiment
+from frostline.config_china import China
+from frostline.config_north import North
 from frostline.grid import Grid
 from frostline.runs import Run
 from frostline.schema import QUALITY
@@ -24,7 +25,7 @@ PANELS = 4
 KINDS = {"unet": "U-Net", "reanalysis": "Reanalysis"}
 
 
-def study_area(experiment: Experiment, run: Run) -> Drawn:
+def study_area(experiment: North, run: Run) -> Drawn:
     """Elevation, land cover, stations and the split."""
     stack, grid = store.open_store(run.path("stack.zarr")), grid_of(experiment)
     cells = roles(experiment)[1]
@@ -50,7 +51,7 @@ def study_area(experiment: Experiment, run: Run) -> Drawn:
     return [("study_area", figure, f"The area of the record: {', '.join(what)}.")]
 
 
-def maps(experiment: Experiment, run: Run) -> Drawn:
+def maps(experiment: North, run: Run) -> Drawn:
     """Each record on four overpasses; the main one also against the twin's truth."""
     drawn: Drawn = []
     mark = note(experiment)
@@ -75,7 +76,7 @@ def maps(experiment: Experiment, run: Run) -> Drawn:
     return drawn
 
 
-def beside(experiment: Experiment, run: Run) -> Drawn:
+def beside(experiment: North, run: Run) -> Drawn:
     """A record on M36 beside an undated SMAP freeze/thaw map: to look at, never to score."""
     from frostline.read.smap_map import read_smap_map
 
@@ -97,14 +98,14 @@ def beside(experiment: Experiment, run: Run) -> Drawn:
     return [("smap_beside", figures.probability_maps(panels, states=True), caption)]
 
 
-def records(experiment: Experiment, run: Run) -> dict[str, xr.Dataset]:
+def records(experiment: North, run: Run) -> dict[str, xr.Dataset]:
     """Records that are this run's own product, the main one first."""
     net = experiment.predict.method == "net"
     names = ["unet"] if net else ["reanalysis", *experiment.predict.more_grids]
     return {name: store.open_store(record_path(run, name)) for name in names}
 
 
-def moments(experiment: Experiment, record: xr.Dataset) -> list[Moment]:
+def moments(experiment: North, record: xr.Dataset) -> list[Moment]:
     """Which overpasses are drawn: two mornings and two evenings, on the days asked for or one a season.
 
     Of fewer days than four, the four overpasses that know most cells, in order of time.
@@ -132,7 +133,7 @@ def panel(record: xr.Dataset, at: Moment) -> figures.Panel:
     return figures.Panel(f"{day} {name}", one["frozen"].values, Grid.of(record), land)
 
 
-def note(experiment: Experiment) -> str:
+def note(experiment: North | China) -> str:
     """What is stamped on every figure of a synthetic world."""
     return "twin Earth" if experiment.twin is not None else ""
 

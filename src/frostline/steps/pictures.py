@@ -10,20 +10,22 @@ import xarray as xr
 
 from frostline import charts, store, tally
 from frostline import export as exports
-from frostline.config import Experiment
+from frostline.config_china import China
+from frostline.config_north import North
 from frostline.report import write_report
 from frostline.runs import Run, finished, provenance, read_json
-from frostline.steps import panels
+from frostline.steps import panels, shelf
 from frostline.steps.assumptions import assumptions
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.evidence import as_record, claims
 from frostline.steps.model import record_path
 from frostline.steps.panels import Drawn
+from frostline.steps.seasonal import seasonal
 
 BINS = np.linspace(0.0, 1.0, 11)
 
 
-def draw(experiment: Experiment, run: Run) -> dict[str, Any]:
+def draw(experiment: North, run: Run) -> dict[str, Any]:
     """Every figure as a PNG in `figures/`."""
     folder = run.path("figures")
     part = run.path("figures.part")
@@ -37,7 +39,7 @@ def draw(experiment: Experiment, run: Run) -> dict[str, Any]:
     return {"figures": len(drawn)}
 
 
-def report(experiment: Experiment, run: Run) -> dict[str, Any]:
+def report(experiment: North, run: Run) -> dict[str, Any]:
     """The one HTML file: figures, scores with n and intervals, the experiment, what is stated and what assumed."""
     drawn = all_figures(experiment, run)
     scores = read_json(run.path("scores.json")) if run.path("scores.json").exists() else []
@@ -56,14 +58,18 @@ def report(experiment: Experiment, run: Run) -> dict[str, Any]:
     return {"path": str(path), "bytes": path.stat().st_size}
 
 
-def export(experiment: Experiment, run: Run) -> dict[str, Any]:
+def export(experiment: North | China, run: Run) -> dict[str, Any]:
     """The record as yearly CF netCDF files, and chosen days as Cloud Optimized GeoTIFFs."""
     table = experiment.export
     folder = run.path("export")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     counts = {"netcdf": 0, "cog": 0}
-    for name, record in panels.records(experiment, run).items():
+    if isinstance(experiment, North):
+        made = panels.records(experiment, run)
+    else:
+        made = {"fused": store.open_store(shelf.record_path(run, "fused"))}
+    for name, record in made.items():
         ds = record.assign_attrs(experiment=experiment.title)  # a new title asks for no new record
         if table.netcdf:
             counts["netcdf"] += len(exports.to_netcdf(ds, folder, name=name, polarity=table.polarity))
@@ -73,17 +79,18 @@ def export(experiment: Experiment, run: Run) -> dict[str, Any]:
     return counts
 
 
-def all_figures(experiment: Experiment, run: Run) -> Drawn:
+def all_figures(experiment: North, run: Run) -> Drawn:
     """The figures that the run's results allow, in the order of the report."""
     drawn = [*panels.study_area(experiment, run), *panels.maps(experiment, run)]
     if experiment.validate_ is not None:
         drawn += _scores(experiment, run)
     if experiment.train is not None:
         drawn += _series(experiment, run)
+    drawn += seasonal(experiment, run)
     return drawn + panels.beside(experiment, run)
 
 
-def _scores(experiment: Experiment, run: Run) -> Drawn:
+def _scores(experiment: North, run: Run) -> Drawn:
     rows = read_json(run.path("scores.json"))
     note = panels.note(experiment)
     truth = "truth" if any(r["against"] == "truth" for r in rows) else "reanalysis"
@@ -124,7 +131,7 @@ def _reliability(claim: xr.DataArray, truth: xr.DataArray) -> tuple[np.ndarray, 
     return said / some, was / some, n
 
 
-def _series(experiment: Experiment, run: Run) -> Drawn:
+def _series(experiment: North, run: Run) -> Drawn:
     """Share of frozen land through the held-out days, and one station that never taught."""
     note, drawn = panels.note(experiment), []
     held = roles(experiment)[0] == "heldout"
@@ -156,7 +163,7 @@ def _frozen_share(frozen: xr.DataArray) -> np.ndarray:
 
 
 def _station(
-    experiment: Experiment, run: Run, sites: xr.Dataset, site: int, time: np.ndarray, note: str
+    experiment: North, run: Run, sites: xr.Dataset, site: int, time: np.ndarray, note: str
 ) -> tuple[str, Any, str]:
     one = sites.isel(site=site).sel(time=time, overpass=0)
     row, col = (int(v) for v in grid_of(experiment).locate(one["lon"].item(), one["lat"].item()))
@@ -177,7 +184,7 @@ def _station(
     return "station", figure, "A station that never taught: its thermometer, and the record in its cell (morning)."
 
 
-def _summary(experiment: Experiment, run: Run) -> str:
+def _summary(experiment: North, run: Run) -> str:
     """What the record is, where and when; one paragraph a thought."""
     days, grid = days_of(experiment), grid_of(experiment)
     lat = grid.lonlat()[1][store.open_store(run.path("stack.zarr"))["land"].values == 1]
@@ -202,7 +209,7 @@ def _summary(experiment: Experiment, run: Run) -> str:
     return text
 
 
-def _warnings(experiment: Experiment, run: Run) -> list[str]:
+def _warnings(experiment: North, run: Run) -> list[str]:
     """What a reader must know before believing: broken inputs, days without files, what was skipped."""
     out = []
     inventory = read_json(run.path("inventory.json"))

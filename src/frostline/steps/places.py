@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from frostline import labels, regrid
-from frostline.config import Experiment
+from frostline.config_north import North
 from frostline.errors import InputError
 from frostline.grid import Grid
 from frostline.read.gldas import read_gldas_static
@@ -34,7 +34,7 @@ STATIONS: dict[str, Callable[..., Any]] = {
 MARGIN_DEGREES = 1.0
 
 
-def statics(experiment: Experiment, inventory: Mapping[str, Any], grid: Grid) -> dict[str, np.ndarray]:
+def statics(experiment: North, inventory: Mapping[str, Any], grid: Grid) -> dict[str, np.ndarray]:
     """Static fields (y, x): `elevation`, `land_cover`, and `land`, the soil that the record describes.
 
     Land is what the land cover (majority of a cell) does not call water or ice, or the reanalysis' own mask;
@@ -62,7 +62,7 @@ def statics(experiment: Experiment, inventory: Mapping[str, Any], grid: Grid) ->
 
 
 def station_sites(
-    experiment: Experiment, inventory: Mapping[str, Any], grid: Grid, days: np.ndarray, run: Run, refuse: Refuse
+    experiment: North, inventory: Mapping[str, Any], grid: Grid, days: np.ndarray, run: Run, refuse: Refuse
 ) -> xr.Dataset | None:
     """All stations on the grid sampled at the overpasses, each with a `role`; None where no archive is named.
 
@@ -89,7 +89,7 @@ def station_sites(
     rows, cols = grid.locate(sites["lon"].values, sites["lat"].values)
     cell_role = roles(experiment)[1][rows, cols]
     share = experiment.split.heldout_stations if experiment.split is not None else 1.0
-    drawn = np.array([_draw(r, c) for r, c in zip(rows, cols, strict=True)]) < share
+    drawn = np.array([draw(r, c) for r, c in zip(rows, cols, strict=True)]) < share
     role = np.where((cell_role == "train") & ~drawn, "train", np.where(cell_role == "", "buffer", "heldout"))
     return sites.assign_coords(role=("site", role))
 
@@ -104,7 +104,7 @@ def shallowest(series: Sequence[Series]) -> list[Series]:
     return list(best.values())
 
 
-def _draw(row: int, col: int) -> float:
+def draw(row: int, col: int) -> float:
     """A number in 0..1 that belongs to a cell and to nothing else."""
     return int(hashlib.sha256(f"{row},{col}".encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
 

@@ -14,14 +14,14 @@ import numpy as np
 import xarray as xr
 
 from frostline import store
-from frostline.config import Experiment
+from frostline.config_north import North
 from frostline.runs import Run
 from frostline.steps.common import load, roles, save
 
 FILE = Path("checkpoints", "reference.nc")  # beside the nets, which are nothing without it
 
 
-def write_reference(experiment: Experiment, run: Run, names: Sequence[str]) -> None:
+def write_reference(experiment: North, run: Run, names: Sequence[str]) -> None:
     """Means (y, x) of the named channels over the training days and both overpasses; only inputs, never labels."""
     stack = store.open_store(run.path("stack.zarr"))
     save(run.folder / FILE, cell_means(stack, names, days=roles(experiment)[0] == "train"))
@@ -46,7 +46,7 @@ def cell_means(stack: xr.Dataset, names: Sequence[str], *, days: np.ndarray) -> 
     return xr.Dataset({n: (("y", "x"), m.astype(np.float32)) for n, m in means.items()})
 
 
-def relative(experiment: Experiment, run: Run) -> xr.Dataset:
+def relative(experiment: North, run: Run) -> xr.Dataset:
     """The stack as the net sees it: lazily, with `train.reference = "cell"` as differences to the cell's mean."""
     assert experiment.train is not None
     if experiment.train.reference == "none":

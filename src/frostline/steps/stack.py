@@ -12,7 +12,7 @@ import xarray as xr
 
 from frostline import gapfill, labels, regrid, store
 from frostline.clock import utc_day_offset
-from frostline.config import Experiment
+from frostline.config_north import North
 from frostline.errors import ConfigError, InputError
 from frostline.grid import Grid
 from frostline.read.amsr2 import amsr2_grid, load_amsr2
@@ -39,7 +39,7 @@ class Band:
     files: Mapping[str, Mapping[np.datetime64, Path]]  # channel -> date -> file
 
 
-def assemble(experiment: Experiment, run: Run) -> dict[str, Any]:
+def assemble(experiment: North, run: Run) -> dict[str, Any]:
     """Regrid, fill gaps, label: `stack.zarr` (resumable: verified days are kept) and `sites.nc`."""
     grid, days = grid_of(experiment), days_of(experiment)
     inventory = read_json(run.path("inventory.json"))
@@ -77,7 +77,7 @@ def assemble(experiment: Experiment, run: Run) -> dict[str, Any]:
 
 
 def _write_days(
-    experiment: Experiment,
+    experiment: North,
     run: Run,
     path: Path,
     bands: Sequence[Band],
@@ -116,7 +116,7 @@ def _write_days(
             write(first + start, arrays)
 
 
-def bands_of(experiment: Experiment, inventory: Mapping[str, Any]) -> list[Band]:
+def bands_of(experiment: North, inventory: Mapping[str, Any]) -> list[Band]:
     """The bands of the wanted channels, by overpass; a channel without any file is an error."""
     bands = []
     wanted = experiment.assemble.channels
@@ -143,7 +143,7 @@ def bands_of(experiment: Experiment, inventory: Mapping[str, Any]) -> list[Band]
 
 
 def filled_band(
-    experiment: Experiment, band: Band, grid: Grid, days: np.ndarray, refuse: Refuse
+    experiment: North, band: Band, grid: Grid, days: np.ndarray, refuse: Refuse
 ) -> Iterator[dict[str, np.ndarray]]:
     """Each day's channels on the grid with gaps filled, and `age_*`, the larger age of the polarisations."""
     table = experiment.assemble

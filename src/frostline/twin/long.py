@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from frostline.clock import AM, NOMINAL_HOUR, PM
+from frostline.clock import AM, PM
 from frostline.clock import days as days_between
 from frostline.grid import Grid
 from frostline.twin import bias as errors
 from frostline.twin import column, microwave, soil, weather, world
 from frostline.twin.bias import ReanalysisBias
-from frostline.twin.column import HOURS, KELVIN, STEP_HOURS, Cells, Day
+from frostline.twin.column import KELVIN, Cells, Day
 from frostline.twin.ground import cell_km, make_ground
 from frostline.twin.observe import blur
 from frostline.twin.orbits import swath
@@ -109,6 +109,8 @@ def long_earth(
 
     As `world.earth`: blocks of at most `block_days` that lie within one year and one sensor's days (attribute
     `sensor`). tb_36v always, at that sensor's hours; tb_1v and tb_1h at 06 and 18 h in blocks from `SMAP_START` on.
+    `cells` also adds ground_min and ground_max (time, site), K: least and greatest skin temperature of the local day
+    (of bare ground, or of the snow on it), as a thermometer that lies on the surface is read.
     `warming`: K per year, of the air, the only trend there is: weather is detrended over the whole span, so another
     span is another Earth. Memory: one block.
     """
@@ -116,12 +118,28 @@ def long_earth(
     held = long_cells(ground, grid)
     first, last = world.origin(f"{start_year}-01-01"), np.datetime64(f"{end_year}-12-31")
     days = column.march(held, _weather(grid, seed, first, last, warming))
+    kept: dict[np.datetime64, Array] = {}
+    if cells is not None:
+        days = _read_surface(days, np.ravel_multi_index(cells, grid.shape), kept)
     land = ground["land"].values.astype(bool)
     plan = _plan(start_year, end_year, block_days)
     looks = ((dates, _looks(dates[0])) for dates in plan)
     for block in world.truths(days, looks, grid=grid, surface=held.surface, land=land, cells=cells):
-        sensor = sensor_on(block["time"].values[0].astype("datetime64[D]")).name
-        yield block.drop_vars("tb_36h").assign_attrs(block.attrs | {"sensor": sensor})
+        dates = block["time"].values.astype("datetime64[D]")
+        block = block.drop_vars("tb_36h").assign_attrs(block.attrs | {"sensor": sensor_on(dates[0]).name})
+        if cells is not None:
+            least, most = np.stack([kept[d] for d in dates], axis=1)
+            block["ground_min"], block["ground_max"] = (("time", "site"), least), (("time", "site"), most)
+            kept.clear()
+        yield block
+
+
+def _read_surface(days: Iterator[Day], site: Array, kept: dict[np.datetime64, Array]) -> Iterator[Day]:
+    """The days as they pass; of each the least and greatest skin temperature (K) at `site` is kept, (2, site)."""
+    for day in days:
+        skin = np.stack([s.skin[site] for s in day.states]) + np.float32(KELVIN)
+        kept[day.date] = np.stack([skin.min(0), skin.max(0)])
+        yield day
 
 
 def long_observed(block: xr.Dataset, grid: Grid, *, seed: int, sensors: Sequence[Sensor] = SENSORS) -> xr.Dataset:
@@ -153,59 +171,20 @@ def long_observed(block: xr.Dataset, grid: Grid, *, seed: int, sensors: Sequence
     return grid.write(xr.Dataset(out, coords={c: block[c] for c in ("time", "overpass")})).assign_attrs(attrs)
 
 
-def long_reanalysis(
-    grid: Grid,
-    *,
-    start_year: int,
-    end_year: int,
-    seed: int,
-    weather_seed: int,
-    warming: float,
-    bias: ReanalysisBias = LONG_BIAS,
-    steps: Sequence[int] = (3, 2, 1),
-    block_days: int = 32,
-) -> Iterator[xr.Dataset]:
-    """The reanalysis of the Earth of `weather_seed`, only at the hours that are asked of it.
+def long_march(
+    grid: Grid, *, start_year: int, end_year: int, seed: int, weather_seed: int, warming: float, bias: ReanalysisBias
+) -> Iterator[tuple[Day, Array]]:
+    """Every local day of the reanalysis of the Earth of `weather_seed`, and its precipitation, mm/h (N,).
 
-    (time, overpass, step, y, x): soil_temperature (0-7 cm, K), soil_moisture (0-7 cm, water and ice, m3/m3),
-    snow_depth (m), precipitation (mm/h, the day's mean) at `steps` hours (0 to 24) before 06 and 18 h local solar
-    time, linear between three-hourly states; overpass_temperature (time, overpass, y, x): soil_temperature at 06 and
-    18 h, K; air_min and air_max (time, y, x): of the local day, K. `seed` draws the errors; they and the weather are
-    detrended together, so that it warms as the Earth does. The hourly UTC fields of `world.reanalysis` would be 24
-    times in the day, of which the net reads six. Memory: one block.
+    `seed` draws the errors; they and the weather are detrended together, so that it warms as the Earth does. Days
+    before the first year come too.
     """
-    before_pass = np.array([*steps, 0])
-    if not len(steps) or before_pass.min() < 0 or before_pass.max() > 24:
-        raise ValueError("steps are hours from 0 to 24 before the overpass")
-    ground = long_ground(grid, seed=weather_seed)
-    held = long_cells(errors.blurred(ground, grid, bias), grid)
+    held = long_cells(errors.blurred(long_ground(grid, seed=weather_seed), grid, bias), grid)
     first, last = world.origin(f"{start_year}-01-01"), np.datetime64(f"{end_year}-12-31")
-    hours = np.array([[NOMINAL_HOUR[p]] for p in (AM, PM)]) - before_pass  # (overpass, step)
-
     given, driving = itertools.tee(_weather(grid, weather_seed, first, last, warming, seed=seed, bias=bias))
-    marched = zip(given, column.march(held, driving, snowfall=bias.snowfall), strict=False)
     wetness = 1.25 - 1.05 * held.arid  # as `march` takes it
-    before: Array | None = None
-    for dates in _plan(start_year, end_year, block_days):
-        values = np.empty((len(_STATES) + 1, len(dates), *hours.shape, *grid.shape), np.float32)
-        air = np.empty((2, len(dates), *grid.shape), np.float32)
-        done = 0
-        while done < len(dates):
-            today, day = next(marched)
-            states = _analysed(day)  # (state, step, N)
-            if day.date == dates[done]:
-                assert before is not None, "marching begins days before the first block"
-                both = np.concatenate([before, states], axis=1)
-                values[:-1, done] = _at(both, hours).reshape(len(_STATES), *hours.shape, *grid.shape)
-                values[-1, done] = (today.precipitation * wetness / 24.0).reshape(grid.shape)
-                warm = np.stack([s.air for s in day.states]) + KELVIN
-                air[:, done] = np.stack([warm.min(0), warm.max(0)]).reshape(2, *grid.shape)
-                done += 1
-            before = states
-        yield _reanalysed(values, air, dates, np.asarray(steps), grid)
-
-
-_STATES = {"soil_temperature": "K", "soil_moisture": "m3 m-3", "snow_depth": "m"}
+    for today, day in zip(given, column.march(held, driving, snowfall=bias.snowfall), strict=False):
+        yield day, today.precipitation * wetness / 24.0
 
 
 def _weather(
@@ -244,8 +223,8 @@ def _looks(date: np.datetime64) -> world.Looks:
     return looks | {"L": SMAP_LOOK} if date >= SMAP_START else looks
 
 
-def _analysed(day: Day) -> Array:
-    """The states of a day, (state, step, N)."""
+def analysed(day: Day) -> Array:
+    """0-7 cm temperature (K) and moisture, depth of snow (m) of a day as the analysis has them, (state, step, N)."""
     dz = np.diff(soil.EDGES)[: soil.TOP, None] / soil.TOP_DEPTH
     return np.stack(
         [
@@ -254,28 +233,3 @@ def _analysed(day: Day) -> Array:
             np.stack([s.pack.depth for s in day.states]),
         ]
     )
-
-
-def _at(states: Array, hours: Array) -> Array:
-    """(state, overpass, step, N) at `hours` of the second of two days of three-hourly `states` (state, 16, N)."""
-    position = (24.0 + hours) / STEP_HOURS - 1.0  # the first step ends at 3 h of the day before
-    low = np.clip(np.floor(position).astype(int), 0, 2 * len(HOURS) - 2)
-    part = (position - low)[None, ..., None]
-    return states[:, low] * (1.0 - part) + states[:, low + 1] * part
-
-
-def _reanalysed(values: Array, air: Array, dates: Array, steps: Array, grid: Grid) -> xr.Dataset:
-    """`values` (variable, time, overpass, step, y, x), the overpass itself last; `air` (least and most, time, y, x)."""
-    units = _STATES | {"precipitation": "mm h-1"}
-    dims = ("time", "overpass", "step", "y", "x")
-    fields: dict[str, tuple] = {
-        n: (dims, v[:, :, :-1], {"units": u}) for (n, u), v in zip(units.items(), values, strict=True)
-    }
-    fields["overpass_temperature"] = (("time", "overpass", "y", "x"), values[0, :, :, -1], {"units": "K"})
-    fields |= {n: (("time", "y", "x"), v, {"units": "K"}) for n, v in zip(("air_min", "air_max"), air, strict=True)}
-    coords = {
-        "time": dates.astype("datetime64[ns]"),
-        "overpass": np.array([AM, PM], np.int8),
-        "step": ("step", steps, {"units": "h", "long_name": "hours before the overpass, local solar time"}),
-    }
-    return grid.write(xr.Dataset(fields, coords=coords))

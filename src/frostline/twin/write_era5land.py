@@ -37,13 +37,15 @@ def write(
     longitude: Array,
     fields: Mapping[str, Array],
     carried: Array | None = None,
+    summed: bool = False,
 ) -> Path:
     """One file (layout since September 2024) of hourly fields (time, latitude, longitude), named by its first month.
 
     `times` datetime64 UTC, `latitude` descending, `longitude` ascending (degrees), `fields` by short name in K, m and
     m3 m-3, NaN = sea. `tp` is given in m per hour that ends at each time and written as the product has it, summed
     since 00 UTC; then `times` must be whole consecutive hours, and `carried` (latitude, longitude) is the sum since
-    00 UTC at the hour before the first (default 0), see `accumulated`. Source: formats.md 5, 5.1.
+    00 UTC at the hour before the first (default 0), see `accumulated`. With `summed` it is given as it is written,
+    and hours may be left out. Source: formats.md 5, 5.1.
     Raises ConfigError for an unknown short name or shapes that do not agree.
     """
     times = np.asarray(times, "datetime64[s]")
@@ -78,7 +80,8 @@ def write(
                 compression_opts=1,
                 shuffle=True,
             )
-            v[:] = (accumulated(values, times, carried) if name == "tp" else np.asarray(values)).astype(np.float32)
+            sums = name == "tp" and not summed
+            v[:] = (accumulated(values, times, carried) if sums else np.asarray(values)).astype(np.float32)
             long_name, units, grib = NAMES[name]
             _attributes(
                 v,

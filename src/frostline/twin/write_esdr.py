@@ -42,7 +42,7 @@ def write(
     version: Version = "v5.1",
     form: Form = "h5",
 ) -> Path:
-    """One file of 586x1383 cells; in HDF5 only the window's chunks exist beside the coordinates.
+    """One file of 586x1383 cells; in HDF5 only the window's chunks exist, of coordinates and states alike.
 
     `frozen` (overpasses, rows, columns), 1, 0 or NaN: one overpass for AM and PM, both for CO, which knows a cell only
     where both do. `reason` (rows, columns): the code 252..255 of cells without a state. `flags` (rows, columns): the
@@ -68,7 +68,8 @@ def write(
         file["ft_qc"][box] = np.asarray(flags, np.uint8)
         file[METADATA[version]].attrs.modify("date", char(str(np.datetime64(date, "D"))))
 
-    return publish(path, patched(_template(version), patch))
+    span = (row // CHUNK, -(-(row + rows) // CHUNK), col // CHUNK, -(-(col + cols) // CHUNK))
+    return publish(path, patched(_template(version, span), patch))
 
 
 def file_name(date: Any, *, half: Pass, version: Version = "v5.1", form: Form = "h5") -> str:
@@ -104,8 +105,11 @@ def encode(frozen: Array, reason: Array) -> Array:
 
 
 @lru_cache(maxsize=3)
-def _template(version: Version) -> bytes:
-    """A file of 1 January 1972 with coordinates and no state: UNSET everywhere."""
+def _template(version: Version, span: tuple[int, int, int, int]) -> bytes:
+    """A file of 1 January 1972 with the coordinates of chunks (from, to; down, across) and no state: UNSET everywhere.
+
+    All coordinates would be nine tenths of the bytes of every file.
+    """
     buffer, grid = io.BytesIO(), named("ML25")
     degrees = [np.where(np.isfinite(v), v, NO_DEGREES).astype(np.float32) for v in grid.lonlat()]
     with h5py.File(buffer, "w") as file:
@@ -125,8 +129,16 @@ def _template(version: Version) -> bytes:
             ("cell_lon", "cell_lat"), degrees, ("degrees_east", "degrees_north"), strict=True
         ):
             v = file.create_dataset(
-                name, data=values, chunks=(CHUNK, grid.shape[1]), compression="gzip", compression_opts=9
+                name,
+                grid.shape,
+                "f4",
+                chunks=(CHUNK, CHUNK),
+                fillvalue=np.float32(NO_DEGREES),
+                compression="gzip",
+                compression_opts=9,
             )
+            box = np.s_[span[0] * CHUNK : span[1] * CHUNK, span[2] * CHUNK : span[3] * CHUNK]
+            v[box] = values[box]
             v.attrs["units"] = char(units)
         meta = file.create_group(METADATA[version])
         meta.attrs["source"] = char("frostline twin Earth (simulated, not observed)")

@@ -48,7 +48,7 @@ def write_dem(folder: Path, *, ground: xr.Dataset, grid: Grid, seed: int = 0) ->
             metres = height[cell] + (noise - mean[cell]) * scale[cell]
             yield row, np.rint(metres).astype(np.int16).reshape(-1, box.shape[1])
 
-    return _geotiff(path, box, "int16", DEM_NODATA, strips())
+    return geotiff(path, box, "int16", DEM_NODATA, strips())
 
 
 def write_land_cover(folder: Path, *, ground: xr.Dataset, grid: Grid, year: int = 2016) -> Path:
@@ -66,7 +66,7 @@ def write_land_cover(folder: Path, *, ground: xr.Dataset, grid: Grid, year: int 
     lon, lat = box.lonlat()
     row, col = grid.locate(lon, lat)
     layer = np.where(row >= 0, codes[row * grid.shape[1] + col], COVER_FILL).astype(np.uint8)
-    return _geotiff(Path(folder) / f"MCD12C1.A{year}001.061.tif", box, "uint8", COVER_FILL, iter([(0, layer)]))
+    return geotiff(Path(folder) / f"MCD12C1.A{year}001.061.tif", box, "uint8", COVER_FILL, iter([(0, layer)]))
 
 
 def bounding_box(grid: Grid, step: float) -> Grid:
@@ -120,7 +120,8 @@ def _tile(lon: float, lat: float) -> str:
     return f"{abs(south):02d}{'N' if south >= 0 else 'S'}{abs(west):03d}{'E' if west >= 0 else 'W'}"
 
 
-def _geotiff(path: Path, box: Grid, dtype: str, nodata: int, strips: Iterator[tuple[int, Array]]) -> Path:
+def geotiff(path: Path, box: Grid, dtype: str, nodata: int, strips: Iterator[tuple[int, Array]]) -> Path:
+    """A GeoTIFF of one band on `box`, written in strips of (first row, values (rows, columns))."""
     import rasterio
     from rasterio.transform import Affine
     from rasterio.windows import Window

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import expit, logit, stdtrit
 
 from frostline.clock import year
 from frostline.validate.collocation_em import STATUS, closed_form, ranks, refit
-from frostline.validate.intervals import bounds, draw_clusters, draw_days, resample
+from frostline.validate.intervals import draw_clusters, draw_days, resample
 from frostline.validate.moments import effective_samples
 
 Array = np.ndarray
@@ -29,7 +30,6 @@ IMBALANCE = 0.9  # |b| beyond which the rarer class is not identified
 WEAK = 200.0  # effective samples below which the refit has its prior
 LONG_RECORD = 15  # years; from here on whole years are drawn (algorithms 1.6)
 INADMISSIBLE = 0.1  # share of resamples without a solution above which an interval is unreliable
-_NUMBERS = ("psi", "eta", "pi")
 
 
 def collocate(sums: xr.Dataset, *, prior: float = 2.0, without: Iterable[tuple[str, str]] = ()) -> xr.Dataset:
@@ -110,7 +110,7 @@ def with_intervals(
     found: xr.Dataset,
     *,
     level: float = 0.9,
-    block: int = 30,
+    block: int = 90,
     resamples: int = 500,
     prior: float = 2.0,
     without: Iterable[tuple[str, str]] = (),
@@ -120,7 +120,10 @@ def with_intervals(
 
     Blocks are L = max(`block`, 2 / (1 - r1)) days within seasons (`intervals.draw_days`), r1 of all strata together;
     from LONG_RECORD years on whole years are drawn. A drawn day brings all its cells, so what errs together in space
-    is drawn together. Adds `psi_lo`, `psi_hi` and so for eta, pi and b (NaN where the number itself is), `rank_share`
+    is drawn together. The interval is the number -+ Student's t times the spread of the draws, in log odds (`_reach`):
+    of 500 simulated decades 90 % intervals held the truth of every product in .90-.97 where errors do not last or last
+    by .8 a day, and in .86-.98 at .95 (`tools/studies_collocation.py`; percentiles of 30-day blocks: .87-.93, .87-.90
+    and .72-.79). Adds `psi_lo`, `psi_hi` and so for eta, pi and b (NaN where the number itself is), `rank_share`
     (..., product, rank): how often the product had that rank, which needs no third moment and holds where b does not;
     `inadmissible`, `outside`: share of resamples without a solution, and with a closed form outside [0, 1] (these are
     refitted); `unreliable`: bool, more than INADMISSIBLE had none. Attributes `block_days` (0: whole years), `blocks`.
@@ -138,12 +141,14 @@ def with_intervals(
     drawn["pi"] = (drawn["psi"] + drawn["eta"]) / 2
     units = found["status"].dims
     added: dict[str, Any] = {}
-    for name in (*_NUMBERS, "b"):
-        lower, upper = bounds(drawn[name], units=blocks, level=level)
-        known = np.isfinite(found[name].values)
-        dims = found[name].dims
-        added[f"{name}_lo"] = (dims, np.where(known, lower, np.nan))
-        added[f"{name}_hi"] = (dims, np.where(known, upper, np.nan))
+    share = (1 + found["b"].values) / 2
+    of_class = {"psi": share * worth, "eta": (1 - share) * worth, "pi": np.minimum(share, 1 - share) * worth}
+    for name, samples in of_class.items():
+        dims, value = found[name].dims, found[name].values
+        lower, upper = _reach(value, drawn[name], worth=samples[..., None], blocks=blocks, level=level)
+        added |= {f"{name}_lo": (dims, lower), f"{name}_hi": (dims, upper)}
+    lower, upper = _reach(share, (1 + drawn["b"]) / 2, worth=worth, blocks=blocks, level=level)
+    added |= {"b_lo": (units, 2 * lower - 1), "b_hi": (units, 2 * upper - 1)}
     solved = np.isin(drawn["status"], [STATUS["ok"], STATUS["outside_unit_interval"]])
     place = ranks(drawn["v"])
     ranked = (
@@ -157,6 +162,31 @@ def with_intervals(
     added["unreliable"] = (units, added["inadmissible"][1] > INADMISSIBLE)
     ds = found.assign(added).assign_coords(rank_place=np.arange(1, len(names) + 1))
     return ds.assign_attrs(level=level, resamples=resamples, block_days=length, blocks=blocks)
+
+
+def _reach(value: Array, drawn: Array, *, worth: Array, blocks: float, level: float) -> tuple[Array, Array]:
+    """Bounds of shares (...) of which (resamples, ...) were drawn, by Student's t of blocks - 1 on log odds.
+
+    Percentiles of the draws are lopsided near 1, where good products are: a share that came out high was also drawn
+    with little spread, and its interval lay above the truth two to five times as often as below. Log odds have nearly
+    the same spread everywhere. Where draws stand at 0 or 1 they have none, so there shares count as half of one of the
+    `worth` samples away, and no bound is surer than that of as many samples without an error (Clopper & Pearson
+    1934). NaN where the share is, or more than half of the draws, or where there is one block.
+    """
+    edge = np.minimum(0.5 / np.maximum(np.nan_to_num(worth), 1.0), 0.25)
+    known = np.isfinite(drawn)
+    count = known.sum(0)
+    odds = np.where(known, logit(np.clip(drawn, edge, 1 - edge)), 0.0)
+    off = np.where(known, odds - odds.sum(0) / np.maximum(count, 1), 0.0)
+    spread = np.sqrt((off**2).sum(0) / np.maximum(count - 1, 1))
+    enough = np.isfinite(value) & (count >= max(2, drawn.shape[0] / 2)) & (blocks > 1)
+    more = max(blocks - 1, 1e-9)
+    reach = np.sqrt(blocks / more) * stdtrit(more, (1 + level) / 2) * spread
+    middle = logit(np.clip(value, edge, 1 - edge))
+    flawless = ((1 - level) / 2) ** (1 / np.maximum(np.nan_to_num(worth), 1.0))
+    lower, upper = np.minimum(expit(middle - reach), flawless), np.maximum(expit(middle + reach), 1 - flawless)
+    lower, upper = np.minimum(lower, value), np.maximum(upper, value)
+    return np.where(enough, lower, np.nan), np.where(enough, upper, np.nan)
 
 
 def _solve(

@@ -74,43 +74,32 @@ def cell_moments(records: Mapping[str, xr.Dataset], *, by: Callable[[Any], Any] 
     `later` (how often the earlier, the later one is a disagreement), `both`. int32; memory grows with groups and
     cells, not with days.
     """
+    from frostline.validate import moments_bits as bits
+
     names = _named(records)
-    count = 2 ** len(names)
     groups: dict[Any, dict[str, Array]] = {}
-    before: Array = np.empty(0)
+    cells: tuple[int, ...] = ()
     coords: dict[str, Any] = {}
-    for fields, last in _together(records, days):
-        codes = _codes(fields)
+    last = np.empty((2, 0), np.uint32)
+    for label, says, known, tied, like in _words(records, by, days):
         if not coords:
-            before = np.full(codes.shape[1:], -1, np.int8)
+            cells = like.shape[1:]
+            last = np.zeros((2, tied.size), np.uint32)
             wanted = ("overpass", "site", "lon", "lat")
-            coords = {name: last.coords[name].variable for name in wanted if name in last.coords}
-        labels = np.asarray(by(last["time"].values))
-        for label in np.unique(labels):
-            sums = groups.setdefault(label, _empty(codes.shape[1:], len(names)))
-            here = labels == label
-            for p in range(count):
-                sums["count"][..., p] += (codes[here] == p).sum(0, dtype=np.int32)
-            tied = codes[here] == count + _TIED
-            sums["ties"] += tied.sum(0, dtype=np.int32)
-            sums["dropped"] += (tied | (codes[here] == count + _DROPPED)).sum(0, dtype=np.int32)
-        for label, code in zip(labels, codes, strict=True):
-            known = code < count
-            disagree = known & (code != 0) & (code != count - 1)
-            pair = known & (before >= 0)
-            sums = groups[label]
-            sums["pairs"] += pair
-            sums["earlier"] += pair & (before == 1)
-            sums["later"] += pair & disagree
-            sums["both"] += pair & (before == 1) & disagree
-            before = np.where(known, disagree, before).astype(np.int8)
+            coords = {name: like.coords[name].variable for name in wanted if name in like.coords}
+        sums = groups.setdefault(label, _empty(tied.size, len(names)))
+        bits.count(says, known, tied, sums["count"])
+        bits.follow(says, known, tied, last, sums["losses"], sums["pairs"])
     order = sorted(groups)
     sites, maps = _apart(records)
     dims = ("group", "overpass", *(("site",) if sites else ("y", "x")))
-    data = {
-        name: ((*dims, "pattern") if name == "count" else dims, np.stack([groups[g][name] for g in order]))
-        for name in ("count", "dropped", "ties", *_SERIES)
+    stacked = {
+        name: np.stack([groups[g][name] for g in order]).reshape(len(order), -1, *cells)
+        for name in ("count", "losses", "pairs")
     }
+    data = {"count": ((*dims, "pattern"), np.ascontiguousarray(np.moveaxis(stacked["count"], 1, -1)))}
+    for name, parts in (("losses", ("dropped", "ties")), ("pairs", _SERIES)):
+        data |= {part: (dims, stacked[name][:, i]) for i, part in enumerate(parts)}
     ds = xr.Dataset(data, coords={**coords, "group": order})
     return _described(ds if sites else same_grid(maps).write(ds), names)
 
@@ -264,9 +253,41 @@ def _members(strata: Mapping[str, Any] | None, records: Mapping[str, xr.Dataset]
     return {name: mask[rows, cols] & (rows >= 0) for name, mask in fields.items()}
 
 
-def _empty(cells: tuple[int, ...], products: int) -> dict[str, Array]:
-    sums = {name: np.zeros(cells, np.int32) for name in ("dropped", "ties", *_SERIES)}
-    return {"count": np.zeros((*cells, 2**products), np.int32), **sums}
+def _empty(cells: int, products: int) -> dict[str, Array]:
+    sizes = {"count": 2**products, "losses": 2, "pairs": len(_SERIES)}
+    return {name: np.zeros((size, cells), np.int32) for name, size in sizes.items()}
+
+
+def _words(
+    records: Mapping[str, xr.Dataset], by: Callable[[Any], Any], days: Any
+) -> Iterator[tuple[Any, Array, Array, Array, xr.DataArray]]:
+    """Label, says and known (1, product, cells), tied (1, cells) of up to WORD days of a group; and a field of theirs.
+
+    The arrays are used again for the next.
+    """
+    from frostline.validate.moments_bits import WORD, pack  # numba is loaded by those who count, not by --help
+
+    says = known = tied = np.empty(0, np.uint32)
+    filled, label, like = 0, None, None
+    for fields, like in _together(records, days):
+        labels = np.asarray(by(like["time"].values))
+        flat = [field.reshape(len(labels), -1) for field in fields]
+        if not says.size:
+            says, known = np.zeros((2, 1, len(flat), flat[0].shape[1]), np.uint32)
+            tied = np.zeros((1, flat[0].shape[1]), np.uint32)
+        begin = 0
+        while begin < len(labels):
+            if filled == WORD or (filled and labels[begin] != label):
+                yield label, says, known, tied, like
+                says[:], known[:], tied[:], filled = 0, 0, 0, 0
+            label, end = labels[begin], begin + 1
+            while end < len(labels) and end - begin < WORD - filled and labels[end] == label:
+                end += 1
+            for i, field in enumerate(flat):
+                pack(field[begin:end], filled, says[0, i], known[0, i], tied[0])
+            filled, begin = filled + end - begin, end
+    if like is not None:
+        yield label, says, known, tied, like
 
 
 def _described(ds: xr.Dataset, names: list[str]) -> xr.Dataset:

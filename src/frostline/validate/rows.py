@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from frostline.clock import OVERPASS_NAMES, SEASONS, season
+from frostline.clock import OVERPASS_NAMES, season
 from frostline.errors import InputError
 from frostline.grid import Grid
 from frostline.scores import SCORES, brier_skill
 from frostline.tally import tally, tally_cells, with_days
+from frostline.validate.agreement import OF_DAYS, with_shares
 from frostline.validate.intervals import (
     bounds,
     draw_clusters,
@@ -21,10 +23,19 @@ from frostline.validate.intervals import (
     resample,
 )
 from frostline.validate.match import common_days, matched, same_grid
+from frostline.validate.pairs import ahead, ahead_cells
 
 Array = np.ndarray
 Sums = dict[str, Array]  # arrays (..., record, overpass, stratum)
+Ends = tuple[Array, Array, Array]  # value, lower and upper end
 Group = tuple[str, str]  # (split, season or "all")
+DIFFERENCE = "accuracy_difference"
+_BOTH = -1  # code of both overpasses together; they err on the same days, which are drawn together
+_PASSES = {**OVERPASS_NAMES, _BOTH: "both"}
+_YEAR = np.arange("2001-01", "2002-01", dtype="datetime64[M]")
+Of = Callable[[Sums], Sums]
+Kept = tuple[xr.Dataset | None, dict[Group, xr.Dataset]]  # daily sums, and of each group by site
+Job = tuple[list[str], xr.Dataset | None, dict[Group, xr.Dataset], Of]  # whose, the sums, their scores
 LEAST_DAYS = 10  # with fewer, no block is long enough to show how errors last: no interval is given
 
 
@@ -35,6 +46,11 @@ def evaluate(
     days: Mapping[str, xr.DataArray],
     strata: Mapping[str, Any] | None = None,
     climatology: str = "climatology",
+    seasons: Callable[[Any], Array] = season,
+    seasonal: Collection[str] = ("all",),
+    scores: Mapping[str, Callable[[Any], Any]] = SCORES,
+    differences: Sequence[tuple[str, str]] = (),
+    both: bool = False,
     block: int = 30,
     resamples: int = 500,
     level: float = 0.95,
@@ -43,12 +59,16 @@ def evaluate(
     """Rows {record, against, split, overpass, stratum, score, value, lo, hi, n, n_effective}, NaN where undefined.
 
     `records` (on one grid) and `truths` (records on that grid, or sites) are datasets with `frozen`; `days` names
-    splits by bool (time); `strata` names masks (y, x), as `area:heldout` or `landcover:forest`. Stratum `all` and its
-    seasons (`season:DJF`) are always there. On a grid in degrees cells weigh by their area.
+    splits by bool (time); `strata` names masks (y, x), or (site) against sites, as `area:heldout`. Stratum `all` is
+    always there; the strata of `seasonal` are also told apart by `seasons` (dates to labels): `season:DJF` for `all`,
+    `forest/season:DJF` for others. On a grid in degrees cells weigh by their area. `both` adds overpass `both`.
 
     **Common sample**: all records given together are scored on the cell-days where every one of them is known, so
     that their differences are fair; `coverage` and `n` say how much that leaves. Give records apart to score each
-    on its own cells. `brier_skill` is relative to the record named by `climatology`, and absent without it.
+    on its own cells. `scores`: by name, of sums (`frostline.scores`, `validate.agreement`). `brier_skill` is relative
+    to the record named by `climatology`, and absent without it. `differences`: pairs (a, b) of records; the accuracy
+    of a less that of b, on all cell-days that these two know, is `accuracy_difference` of record `a-b`. It is
+    subtracted day by day, so that what both get wrong widens nothing.
 
     `lo`, `hi` hold `level` of the bootstrap over blocks of `block` days; against sites over sites too, and the wider
     of both is given; NaN for fewer than LEAST_DAYS days. `n`: cell-days compared. `n_effective`: what the days are
@@ -57,48 +77,44 @@ def evaluate(
     grid = same_grid(records)
     names = list(records)
     base = names.index(climatology) if climatology in names else None
+    of = partial(_scores, base=base, scores=scores)
     rows: list[dict[str, Any]] = []
     for against, truth in truths.items():
         masks = _masks(strata or {}, grid, truth)
-        groups = _groups(days, common_days(*records.values(), truth), against)
-        daily, by_site = _sums(records, truth, masks, groups)
-        codes = [OVERPASS_NAMES[int(code)] for code in daily["overpass"].values]
-        for group, dates in groups.items():
-            split, part = group
-            shown = {"all": masks["all"]} if part != "all" else masks
-            sums = _arrays(daily.sel(time=dates, stratum=list(shown)), "time")
-            draws, blocks = draw_days(dates, block=block, resamples=resamples, seed=seed)
-            values = _scores({name: array.sum(axis=0) for name, array in sums.items()}, base)
-            drawn = _scores(resample(draws, sums), base)
-            ends = {name: bounds(d, units=blocks, level=level) for name, d in drawn.items()}
-            if group in by_site:
-                ends = _widened(ends, by_site[group], list(shown.values()), base, resamples, level, seed)
-            if len(dates) < LEAST_DAYS:
-                ends = {name: (np.full_like(v, np.nan), np.full_like(v, np.nan)) for name, v in values.items()}
-            wrong = sums["false_frozen"] + sums["false_thawed"]
-            worth = effective_days(wrong, wrong + sums["true_frozen"] + sums["true_thawed"], dates)
-            labels = [f"season:{part}"] if part != "all" else list(shown)
-            n = sums["n"].sum(axis=0)
-            rows += [
-                {
-                    "record": record,
-                    "against": against,
-                    "split": split,
-                    "overpass": overpass,
-                    "stratum": stratum,
-                    "score": score,
-                    "value": float(values[score][at]),
-                    "lo": float(ends[score][0][at]),
-                    "hi": float(ends[score][1][at]),
-                    "n": round(float(n[at])),
-                    "n_effective": float(worth[at]),
-                }
-                for i, record in enumerate(names)
-                for j, overpass in enumerate(codes)
-                for k, stratum in enumerate(labels)
-                for at in [(i, j, k)]
-                for score in values
-            ]
+        groups = _groups(days, common_days(*records.values(), truth), against, seasons)
+        alone, paired = _sums(records, truth, masks, groups, differences, both, shares="correlation" in scores)
+        jobs: list[Job] = [(names, *alone, of), ([f"{a}-{b}" for a, b in differences], *paired, _difference)]
+        for (split, part), dates in groups.items():
+            shown = masks if part == "all" else {name: mask for name, mask in masks.items() if name in seasonal}
+            draws = draw_days(dates, block=block, resamples=resamples, seed=seed)
+            for claimants, daily, by_site, told in jobs if shown else ():
+                if daily is None:
+                    continue
+                sums = _arrays(daily.sel(time=dates, stratum=list(shown)), "time")
+                found = _with_ends(sums, dates, draws, told, level)
+                if (split, part) in by_site and len(dates) >= LEAST_DAYS:
+                    found = _widened(found, by_site[split, part], list(shown.values()), told, resamples, level, seed)
+                worth, n = _worth(sums, dates), sums["n"].sum(axis=0)
+                rows += [
+                    {
+                        "record": record,
+                        "against": against,
+                        "split": split,
+                        "overpass": _PASSES[int(code)],
+                        "stratum": _label(stratum, part),
+                        "score": score,
+                        "value": float(value[at]),
+                        "lo": float(low[at]),
+                        "hi": float(high[at]),
+                        "n": round(float(n[at])),
+                        "n_effective": float(worth[at]),
+                    }
+                    for i, record in enumerate(claimants)
+                    for j, code in enumerate(daily["overpass"].values)
+                    for k, stratum in enumerate(shown)
+                    for at in [(i, j, k)]
+                    for score, (value, low, high) in found.items()
+                ]
     return rows
 
 
@@ -107,23 +123,50 @@ def _sums(
     truth: xr.Dataset,
     masks: Mapping[str, Array],
     groups: Mapping[Group, Array],
-) -> tuple[xr.Dataset, dict[Group, xr.Dataset]]:
-    """Daily tallies (time, overpass, stratum, record) and, against sites, each group's (overpass, site, record)."""
+    differences: Sequence[tuple[str, str]],
+    both: bool,
+    *,
+    shares: bool,
+) -> tuple[Kept, Kept]:
+    """Daily sums (time, overpass, stratum, record) and, against sites, each group's (overpass, site, record).
+
+    The tallies of the records on their common sample; and the sums of pairs, None without any.
+    """
     wanted = np.unique(np.concatenate(list(groups.values())))
     to_sites = "site" in truth["frozen"].dims
     area = None if to_sites else _weights(same_grid(records))
-    daily: list[xr.Dataset] = []
-    by_site: dict[Group, xr.Dataset] = {}
-    for fields, known_truth in matched(records, truth, days=wanted):
+    daily: tuple[list[xr.Dataset], list[xr.Dataset]] = ([], [])
+    by_site: tuple[dict[Group, xr.Dataset], dict[Group, xr.Dataset]] = ({}, {})
+    for fields, state in matched(records, truth, days=wanted):
         common = sum(field.isnull() for field in fields.values()) == 0
         fair = {name: field.where(common) for name, field in fields.items()}
-        daily.append(_joined([tally(f, known_truth, weights=area, strata=masks) for f in fair.values()]))
+        daily[0].append(_joined([tally(f, state, weights=area, strata=masks) for f in fair.values()]))
+        if differences:
+            daily[1].append(ahead(fields, state, differences, weights=area, strata=masks))
         for group, dates in groups.items() if to_sites else ():
-            inside = np.isin(known_truth["time"].values, dates)
-            if inside.any():
-                some = _joined([tally_cells(f[inside], known_truth[inside]) for f in fair.values()])
-                by_site[group] = by_site[group] + some if group in by_site else some
-    return with_days(xr.concat(daily, "time") if len(daily) > 1 else daily[0]), by_site
+            inside = np.isin(state["time"].values, dates)
+            if not inside.any():
+                continue
+            some = [_joined([tally_cells(f[inside], state[inside]) for f in fair.values()])]
+            if differences:
+                some.append(ahead_cells({n: f[inside] for n, f in fields.items()}, state[inside], differences))
+            for kept, part in zip(by_site, some, strict=False):
+                kept[group] = kept[group] + part if group in kept else part
+    whole = [xr.concat(parts, "time") if parts else None for parts in daily]
+    if both:
+        whole = [None if sums is None else _with_both(sums) for sums in whole]
+        by_site = tuple({group: _with_both(sums) for group, sums in kept.items()} for kept in by_site)  # type: ignore
+    assert whole[0] is not None  # `groups` is never empty
+    tallies = with_days(whole[0])
+    return (with_shares(tallies) if shares else tallies, by_site[0]), (whole[1], by_site[1])
+
+
+def _with_both(sums: xr.Dataset) -> xr.Dataset:
+    """With the sum of the overpasses as one more, where there are several."""
+    if sums.sizes["overpass"] < 2:
+        return sums
+    whole = sums.sum("overpass").expand_dims(overpass=np.array([_BOTH], np.int8))
+    return xr.concat([sums, whole], "overpass")
 
 
 def _joined(tallies: list[xr.Dataset]) -> xr.Dataset:
@@ -136,46 +179,78 @@ def _arrays(sums: xr.Dataset, *first: str) -> Sums:
     return {str(name): v.transpose(*first, "record", "overpass", last).values for name, v in sums.items()}
 
 
-def _scores(sums: Sums, base: int | None) -> Sums:
+def _scores(sums: Sums, *, base: int | None, scores: Mapping[str, Callable[[Any], Any]]) -> Sums:
     """Every score that these sums allow: station sums know no days, and skill needs its reference record."""
-    found = {name: f(sums) for name, f in SCORES.items() if name != "accuracy_mean_of_days" or "days" in sums}
+    found = {name: f(sums) for name, f in scores.items() if name not in OF_DAYS or "days" in sums}
     if base is not None:
         found["brier_skill"] = brier_skill(sums, {name: v[..., base : base + 1, :, :] for name, v in sums.items()})
     return found
 
 
+def _difference(sums: Sums) -> Sums:
+    """How far the first of each pair is ahead; NaN where the two share nothing."""
+    return {DIFFERENCE: sums["ahead"] / np.where(sums["compared"] > 0, sums["compared"], np.nan)}
+
+
+def _with_ends(sums: Sums, dates: Array, draws: tuple[Array, float], of: Of, level: float) -> dict[str, Ends]:
+    """Each score of the whole with the bounds of its draws of days; these are NaN for fewer than LEAST_DAYS."""
+    values = of({name: array.sum(axis=0) for name, array in sums.items()})
+    drawn = of(resample(draws[0], sums))
+    ends = {name: bounds(d, units=draws[1], level=level) for name, d in drawn.items()}
+    if len(dates) < LEAST_DAYS:
+        ends = {name: (np.full_like(v, np.nan), np.full_like(v, np.nan)) for name, v in values.items()}
+    return {name: (value, *ends[name]) for name, value in values.items()}
+
+
+def _worth(sums: Sums, dates: Array) -> Array:
+    """Independent days behind the scores of records, or of pairs of them."""
+    if "ahead" in sums:
+        return effective_days(-sums["ahead"], sums["compared"], dates)
+    wrong = sums["false_frozen"] + sums["false_thawed"]
+    return effective_days(wrong, wrong + sums["true_frozen"] + sums["true_thawed"], dates)
+
+
+def _label(stratum: str, part: str) -> str:
+    """What a stratum in a season is called."""
+    if part == "all":
+        return stratum
+    return f"season:{part}" if stratum == "all" else f"{stratum}/season:{part}"
+
+
 def _widened(
-    ends: dict[str, tuple[Array, Array]],
+    found: dict[str, Ends],
     by_site: xr.Dataset,
     masks: list[Array],
-    base: int | None,
+    of: Of,
     resamples: int,
     level: float,
     seed: int,
-) -> dict[str, tuple[Array, Array]]:
+) -> dict[str, Ends]:
     """The intervals stretched to hold those of drawing whole stations, stratum by stratum."""
     sums = _arrays(by_site)  # (record, overpass, site)
-    ends = {name: (lo.copy(), hi.copy()) for name, (lo, hi) in ends.items()}
+    found = {name: (value, low.copy(), high.copy()) for name, (value, low, high) in found.items()}
     for k, mask in enumerate(masks):
         members = np.flatnonzero(mask & (sums["n"].sum(axis=(0, 1)) > 0))
         if len(members) < 2:
             continue
         draws = draw_clusters(len(members), resamples=resamples, seed=seed)
         by_first = {name: np.moveaxis(v[..., members], -1, 0)[..., None] for name, v in sums.items()}
-        for name, drawn in _scores(resample(draws, by_first), base).items():
-            lo, hi = bounds(drawn, units=len(members), level=level)
-            ends[name][0][..., k] = np.fmin(ends[name][0][..., k], lo[..., 0])
-            ends[name][1][..., k] = np.fmax(ends[name][1][..., k], hi[..., 0])
-    return ends
+        for name, drawn in of(resample(draws, by_first)).items():
+            low, high = bounds(drawn, units=len(members), level=level)
+            found[name][1][..., k] = np.fmin(found[name][1][..., k], low[..., 0])
+            found[name][2][..., k] = np.fmax(found[name][2][..., k], high[..., 0])
+    return found
 
 
-def _groups(days: Mapping[str, xr.DataArray], shared: Array, against: str) -> dict[Group, Array]:
+def _groups(
+    days: Mapping[str, xr.DataArray], shared: Array, against: str, of: Callable[[Any], Array]
+) -> dict[Group, Array]:
     """The dates of each split, whole and by season, among those shared; empty ones are left out."""
     groups: dict[Group, Array] = {}
     for split, chosen in days.items():
         dates = np.intersect1d(chosen["time"].values[np.asarray(chosen.values, bool)].astype("datetime64[ns]"), shared)
-        seasons = season(dates)
-        for part in ("all", *SEASONS):
+        seasons = of(dates)
+        for part in ("all", *dict.fromkeys(of(_YEAR).tolist())):
             some = dates if part == "all" else dates[seasons == part]
             if len(some):
                 groups[split, part] = some
@@ -190,14 +265,16 @@ def _groups(days: Mapping[str, xr.DataArray], shared: Array, against: str) -> di
 
 def _masks(strata: Mapping[str, Any], grid: Grid, truth: xr.Dataset) -> dict[str, Array]:
     """`all` and the strata as bool over the cells, or over the sites that lie in them."""
+    to_sites = "site" in truth["frozen"].dims
     fields = {"all": np.ones(grid.shape, bool), **{name: np.asarray(m, bool) for name, m in strata.items()}}
+    fitting = [grid.shape, (truth.sizes["site"],)] if to_sites else [grid.shape]
     for name, mask in fields.items():
-        if mask.shape != grid.shape:
+        if mask.shape not in fitting:
             raise InputError("E-INPUT-GRID", where=name, cause=f"mask of {mask.shape} on a grid of {grid.shape}")
-    if "site" not in truth["frozen"].dims:
+    if not to_sites:
         return fields
     rows, cols = grid.locate(truth["lon"].values, truth["lat"].values)
-    return {name: mask[rows, cols] & (rows >= 0) for name, mask in fields.items()}
+    return {name: (mask[rows, cols] if mask.ndim == 2 else mask) & (rows >= 0) for name, mask in fields.items()}
 
 
 def _weights(grid: Grid) -> Array | None:

@@ -1,0 +1,239 @@
+"""What a china run found, in words and tables: the report's first sentence, its warnings and its sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from frostline.config_china import China
+from frostline.report import Sheet
+from frostline.runs import Run, read_json
+from frostline.steps.common import days_of, grid_of
+from frostline.words import NAMES, shown
+
+Rows = Sequence[Mapping[str, Any]]
+RIVALS = ("reanalysis", "recalibrated", "climatology")
+MINUS = "\u2212"
+
+
+def number(row: Mapping[str, Any] | None, *, scale: float = 1.0, digits: int = 3, sign: bool = False) -> str:
+    """A score as text: value and interval; a dash where it may not be shown.
+
+    >>> number({"value": -0.0211, "lo": -0.03, "hi": 0.001, "n": 9}, scale=100, digits=1, sign=True)
+    '−2.1 [−3.0, +0.1]'
+    """
+    if row is None or not shown(row):
+        return "–"
+    spell = f"{{:{'+' if sign else ''}.{digits}f}}"
+    value, low, high = (spell.format(scale * row[k]).replace("-", MINUS) for k in ("value", "lo", "hi"))
+    return f"{value} [{low}, {high}]"
+
+
+def verdict(rows: Rows, *, twin: bool) -> str:
+    """The report's first sentence: whether the fusion beats what drives it, what stations make of it, the calendar."""
+    against = "truth" if twin else "stations"
+    parts = []
+    for rival in RIVALS:
+        found = [
+            _find(rows, record=f"fused-{rival}", against=against, overpass=o, stratum="all", score=DIFFERENCE)
+            for o in ("am", "pm")
+        ]
+        if not all(r is not None and shown(r) for r in found):
+            continue
+        words = {_outcome(r) for r in found if r is not None}
+        said = words.pop() if len(words) == 1 else "is in one pass better and in the other not"
+        name = {"recalibrated": "the reanalysis recalibrated on stations"}.get(rival, f"the {rival}")
+        points = [number(r, scale=100, digits=1, sign=True) for r in found]
+        figures = ", ".join(f"{o} {text}" for o, text in zip(("AM", "PM"), points, strict=True))
+        parts.append(f"{said} {name} ({figures} points)")
+    if not parts:
+        return "Whether the fused record beats its reanalysis could not be decided: nothing here can judge it."
+    judge = "the twin's truth" if twin else "stations that taught nothing"
+    return f"Against {judge}, in the held-out years, the fused record {'; it '.join(parts)}."
+
+
+DIFFERENCE = "accuracy_difference"
+
+
+def _outcome(row: Mapping[str, Any]) -> str:
+    if row["lo"] > 0:
+        return "beats"
+    return "is worse than" if row["hi"] < 0 else "cannot be told apart from"
+
+
+def summary(experiment: China, run: Run) -> str:
+    """What the record is, where and when, and what came of it; one paragraph a thought, the verdict first."""
+    days, grid = days_of(experiment), grid_of(experiment)
+    lon, lat = grid.lonlat()
+    rows = read_json(run.path("scores.json"))
+    text = [
+        verdict(rows, twin=experiment.twin is not None),
+        f"{grid.shape[0]} x {grid.shape[1]} cells of {experiment.grid.name}, {lon.min():.0f} to {lon.max():.0f} "
+        f"degrees east and {lat.min():.0f} to {lat.max():.0f} degrees north; {str(days[0])[:10]} to "
+        f"{str(days[-1])[:10]}, morning and evening. ConvLSTMs learn two satellite records from "
+        "reanalysis; their answers are fused. Before 2015 nothing "
+        "but reanalysis enters: the record is an emulation, and its trend is what the nets let through of the "
+        "reanalysis' own.",
+    ]
+    if experiment.twin is not None:
+        text.append(
+            "Everything here was made on the twin Earth: a synthetic plateau at a true place, with a prescribed "
+            f"warming of {experiment.twin.warming:g} K per decade and a known truth. Names of networks and "
+            "classes are labels of synthetic places; no number says anything about China or about real satellites."
+        )
+    return "\n\n".join(text)
+
+
+def warnings(experiment: China, run: Run) -> list[str]:
+    """What a reader must know before believing: broken inputs, missing days, what speaks against the collocation."""
+    out = []
+    for product, entry in read_json(run.path("inventory.json")).items():
+        if broken := entry["bad"] | entry["unreadable"]:
+            out.append(f"{product}: {len(broken)} broken files were left out")
+        if entry["missing_days"]:
+            out.append(f"{product}: {len(entry['missing_days'])} days without any file")
+    for entry in read_json(run.path("collocation.json"))["sets"]:
+        who = ", ".join(NAMES.get(m, m) for m in entry["members"])
+        out += [f"Collocation of {who}: {line}" for line in entry["warnings"]]
+    return out
+
+
+def sheets(run: Run) -> list[Sheet]:
+    """The tables of the report: the fusion against its parts and rivals, collocation, trends."""
+    rows = read_json(run.path("scores.json"))
+    found = [differences(rows, against) for against in ("truth", "stations")]
+    found += [collocated(entry) for entry in read_json(run.path("collocation.json"))["sets"]]
+    trends = read_json(run.path("trends.json"))
+    found += [averaged(trends), trended(trends), broken(trends)]
+    return [sheet for sheet in found if sheet.lines]
+
+
+def differences(rows: Rows, against: str) -> Sheet:
+    """Accuracy of the fused record minus that of others, on the cell-days that both know."""
+    strata = ("all", "season:frozen", "season:transition", "season:thawed")
+    pairs = dict.fromkeys(r["record"] for r in rows if r["score"] == DIFFERENCE and r["against"] == against)
+    lines = []
+    for pair in pairs:
+        for overpass in ("am", "pm"):
+            cells = [
+                _find(rows, record=pair, against=against, overpass=overpass, stratum=s, score=DIFFERENCE)
+                for s in strata
+            ]
+            if any(c is not None and shown(c) for c in cells):
+                whole = cells[0]
+                count = f"{whole['n']:,.0f}" if whole is not None else "–"
+                other = pair.partition("-")[2]
+                points = [number(c, scale=100, digits=1, sign=True) for c in cells]
+                lines.append([NAMES.get(other, other), overpass.upper(), *points, count])
+    return Sheet(
+        f"Fused minus others, against {NAMES.get(against, against)}",
+        "Accuracy of the fused record minus that of another, in points, on the cell-days that both know, with the "
+        "interval of a paired block bootstrap; held-out years.",
+        ["other record", "pass", *(NAMES.get(s, s) for s in strata), "n"],
+        lines,
+    )
+
+
+def collocated(entry: Mapping[str, Any]) -> Sheet:
+    """Sensitivity and specificity of the members of one set, whole period, and the truth's where it is known."""
+    lines = []
+    for row in entry["rows"]:
+        if row["stratum"] not in ("all", "season:frozen", "season:transition"):
+            continue
+        cells = []
+        for name in ("sensitivity", "specificity"):
+            part = {"value": row[name], "lo": row.get(f"{name}_lo"), "hi": row.get(f"{name}_hi"), "n": row["n"]}
+            cells.append(number(part))
+            known = row.get(f"true_{name}")
+            cells.append("–" if known is None else f"{known:.3f}")
+        name = NAMES.get(row["member"], row["member"])
+        lines.append(
+            [
+                NAMES.get(row["stratum"], row["stratum"]),
+                row["overpass"].upper(),
+                name,
+                *cells,
+                str(row["status"]),
+                f"{row['n']:,.0f}",
+            ]
+        )
+    return Sheet(
+        "Triple collocation: " + ", ".join(NAMES.get(m, m) for m in entry["members"]),
+        "Frozen soil called frozen (sensitivity) and thawed soil called thawed (specificity), found without a truth, "
+        "with intervals of a block bootstrap; beside each what the truth says, where it is known. Read the warnings "
+        "first.",
+        ["period", "pass", "record", "sensitivity", "true", "specificity", "true", "status", "n"],
+        lines,
+    )
+
+
+def trended(found: Mapping[str, Any]) -> Sheet:
+    """Slopes by region and class, the paired difference to the truth, and how much of its trend is kept."""
+    lines = []
+    for row in found["rows"]:
+        years = {"n": row["years"]}
+        slope = {"value": row["slope"], "lo": row["lo"], "hi": row["hi"], **years}
+        gap, kept = (
+            {"value": row.get(name), "lo": row.get(f"{name}_lo"), "hi": row.get(f"{name}_hi"), **years}
+            for name in ("difference", "kept")
+        )
+        lines.append(
+            [
+                f"{row['group']}: {row['name']}",
+                row["overpass"].upper(),
+                NAMES.get(row["record"], row["record"]),
+                number(slope, digits=2, sign=True),
+                "–" if row.get("p") is None else f"{row['p']:.3f}",
+                number(gap, digits=2, sign=True),
+                number(kept, digits=2),
+                str(row["years"]),
+            ]
+        )
+    return Sheet(
+        "Trend of the frozen days a year",
+        "Sen's slope of regional means of anomalies, days per year, with its interval; p of Mann-Kendall with lag-1 "
+        "correction; the slope of the difference to the truth, on the same cells and years; the share of the truth's "
+        "trend that is kept. A dash: too few years, or not told apart from nothing.",
+        ["where", "pass", "record", "slope, d/a", "p", "minus truth, d/a", "kept", "years"],
+        lines,
+    )
+
+
+def averaged(found: Mapping[str, Any]) -> Sheet:
+    """Mean frozen days of regions and classes, and how much years differ."""
+    lines = []
+    for row in found["means"]:
+        part = {"value": row["mean"], "lo": row["lo"], "hi": row["hi"], "n": row["years"]}
+        spread = "–" if row.get("iav") is None else f"{row['iav']:.1f}"
+        name = NAMES.get(row["record"], row["record"])
+        where = f"{row['group']}: {row['name']}"
+        lines.append([where, row["overpass"].upper(), name, number(part, digits=0), spread, str(row["years"])])
+    return Sheet(
+        "Mean frozen days a year",
+        "Area mean with its interval, and the standard deviation of detrended years.",
+        ["where", "pass", "record", "days", "between years", "years"],
+        lines,
+    )
+
+
+def broken(found: Mapping[str, Any]) -> Sheet:
+    """Steps of the regional series at changes of sensor."""
+    lines = []
+    for row in found["breaks"]:
+        step = {"value": row.get("step"), "lo": row.get("lo"), "hi": row.get("hi"), "n": 1}
+        if row["group"] == "all" and shown(step):
+            name = NAMES.get(row["record"], row["record"])
+            lines.append(
+                [name, row["overpass"].upper(), str(row["sensor"]), str(row["year"]), number(step, digits=1, sign=True)]
+            )
+    return Sheet(
+        "Steps at changes of sensor",
+        "Jump of the whole area's frozen days in the first year of each radiometer, fitted together, with intervals.",
+        ["record", "pass", "sensor", "year", "step, days"],
+        lines,
+    )
+
+
+def _find(rows: Rows, **what: str) -> Mapping[str, Any] | None:
+    wanted = {"split": "heldout", **what}
+    return next((r for r in rows if all(r[k] == v for k, v in wanted.items())), None)

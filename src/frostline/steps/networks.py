@@ -1,0 +1,138 @@
+"""The china system's stations: CMA's daily extremes as mornings and afternoons, and the dense networks, with roles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from frostline import labels, schema
+from frostline.clock import AM, PM
+from frostline.config_china import China
+from frostline.errors import InputError
+from frostline.grid import Grid
+from frostline.read.insitu_cma import NETWORK, read_cma
+from frostline.read.insitu_ctp import read_ctp
+from frostline.read.insitu_folder import read_folder
+from frostline.read.series import NO_VALUE, Problem, Series
+from frostline.runs import Run
+from frostline.steps.common import roles
+from frostline.steps.places import draw, shallowest
+from frostline.steps.refusals import Refuse
+
+Array = np.ndarray
+SENSORS = {"daily-min": AM, "daily-max": PM}
+RULE = f"{NETWORK}: AM is the daily minimum, PM the daily maximum at 0 cm; networks: at 06 and 18 h local solar time"
+TABLES = ("sites.csv", "sites.parquet")
+
+
+def sites_of(
+    experiment: China, inventory: Mapping[str, Any], grid: Grid, days: Array, run: Run, refuse: Refuse
+) -> xr.Dataset | None:
+    """All stations on the grid as SITES (time, overpass, site), each with a `role`; None where there are none.
+
+    CMA stations are "train" or "heldout", drawn from the cell's place so that stations of a cell share a role and
+    keep it; those in held-out boxes never teach, those in buffers are "buffer". Dense networks are "network".
+    """
+    deepest, threshold = experiment.assemble.max_depth, experiment.assemble.threshold
+    extremes: list[Series] = []
+    probes: list[Series] = []
+    for product, folder in _places(inventory):
+        try:
+            if product == "cma":
+                found, problems = read_cma(folder)
+                extremes += found
+            elif product == "ctp":
+                table = next(folder / name for name in TABLES if (folder / name).exists())
+                found, problems = read_ctp(folder, sites=table, depth=(0.0, deepest))
+                probes += found
+            else:
+                found, problems = read_folder(folder)
+                probes += [s for s in found if not s.depth > deepest + 1e-6]
+        except InputError as error:  # a folder that cannot be used at all: told, the others stay
+            run.warn(error)
+            continue
+        _tell(product, problems, run, refuse)
+    parts = [daily_extremes(extremes, grid, dates=days, threshold=threshold)] if extremes else []
+    if probes:
+        parts.append(labels.station_labels(shallowest(probes), grid, dates=days, threshold=threshold))
+    parts = [p for p in parts if p.sizes["site"]]
+    if not parts:
+        return None
+    every = sorted({int(code) for p in parts for code in p["overpass"].values})
+    sites = xr.concat([p.reindex(overpass=np.array(every, "int8")) for p in parts], "site", combine_attrs="drop")
+    sites = schema.coordinates(sites, time=days, overpass=every)
+    sites.attrs.update(
+        overpass_rule=RULE,
+        threshold_kelvin=float(threshold),
+        sites_outside_grid=sum(int(p.attrs["sites_outside_grid"]) for p in parts),
+    )
+    sites = sites.assign_coords(role=("site", _role(experiment, sites, grid)))
+    return schema.check(schema.describe(sites), schema.SITES)
+
+
+def daily_extremes(series: Sequence[Series], grid: Grid, *, dates: Any, threshold: float) -> xr.Dataset:
+    """A SITES dataset of stations with daily extremes: AM is the minimum of a date, PM the maximum of the same date.
+
+    The coldest hour is near sunrise and the warmest soon after noon, so the maximum stands above what 18 h would
+    show; it is the rule of Cui et al. 2024. Series with other `sensor` names are left out.
+    """
+    stamps = np.unique(np.asarray(dates, "datetime64[ns]"))
+    used = [s for s in series if s.sensor in SENSORS]
+    row, _ = grid.locate(np.array([s.lon for s in used]), np.array([s.lat for s in used]))
+    kept: dict[str, list[Series]] = {}
+    for s, r in zip(used, row, strict=True):
+        if r >= 0:
+            kept.setdefault(s.site, []).append(s)
+    kelvin = np.full((len(stamps), 2, len(kept)), np.nan, np.float32)
+    for k, some in enumerate(kept.values()):
+        for s in some:
+            at = np.searchsorted(stamps, s.times)
+            hit = stamps[np.minimum(at, len(stamps) - 1)] == s.times
+            kelvin[at[hit], SENSORS[s.sensor], k] = s.temperature[hit]
+    dims, firsts = ("time", "overpass", "site"), [some[0] for some in kept.values()]
+    data = {"frozen": (dims, labels.state(kelvin, threshold)), "soil_temperature": (dims, kelvin)}
+    ds = schema.coordinates(xr.Dataset(data), time=stamps, overpass=[AM, PM])
+    texts = {n: ("site", np.array([getattr(s, n) for s in firsts], str)) for n in ("site", "network")}
+    numbers = {n: ("site", np.array([getattr(s, n) for s in firsts], float)) for n in _NUMBERS}
+    ds.attrs["sites_outside_grid"] = len({s.site for s in used}) - len(kept)
+    return schema.describe(ds.assign_coords(texts | numbers))
+
+
+_NUMBERS = ("lon", "lat", "elevation", "depth")
+
+
+def _role(experiment: China, sites: xr.Dataset, grid: Grid) -> Array:
+    rows, cols = grid.locate(sites["lon"].values, sites["lat"].values)
+    cell = roles(experiment)[1][rows, cols]
+    drawn = np.array([draw(r, c) for r, c in zip(rows, cols, strict=True)]) < experiment.split.heldout_stations
+    role = np.where((cell == "train") & ~drawn, "train", np.where(cell == "", "buffer", "heldout"))
+    return np.where(sites["network"].values == NETWORK, role, "network")
+
+
+def _places(inventory: Mapping[str, Any]) -> list[tuple[str, Path]]:
+    """CMA's folder; of dense networks every folder that has a table of sites."""
+    found = [("cma", Path(inventory["cma"]["place"]))] if "cma" in inventory else []
+    for product in ("ctp", "networks"):
+        paths = [Path(row[0]) for row in inventory.get(product, {"files": []})["files"]]
+        found += [(product, p.parent) for p in sorted(paths) if p.name in TABLES]
+    return list(dict.fromkeys(found))
+
+
+def _tell(product: str, problems: Sequence[Problem], run: Run, refuse: Refuse) -> None:
+    """Files that could not be used are refused; what was left out of the others is told in one line."""
+    kept: list[InputError] = []
+    for problem in problems:
+        code, cause = re.fullmatch(r"(?:(E-\S+) )?(.*)", problem.reason, re.S).groups()  # type: ignore[union-attr]
+        error = InputError(code or "E-INPUT-TEXT", where=problem.path, cause=cause, remedy="the rest is kept")
+        if problem.fatal and problem.reason != NO_VALUE:
+            refuse(product, problem.path, error)
+        else:
+            kept.append(error)
+    if kept:
+        more = f" ({len(kept) - 1} more such lines of {product} stations)" if len(kept) > 1 else ""
+        run.warn(f"{kept[0]}{more}")

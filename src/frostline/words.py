@@ -1,0 +1,45 @@
+"""How names of scores are written out for people, and whether a score may be shown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+# How scores.json's names are written out for people.
+NAMES = {
+    "unet": "U-Net",
+    "fused": "fused",
+    "convlstm_smap": "ConvLSTM (SMAP)",
+    "convlstm_esdr": "ConvLSTM (ESDR)",
+    "fused_literal3": "fused, literal rule",
+    "fused_maxconf": "fused, surer wins",
+    "fused_pool": "fused, pool",
+    "fused_ctc": "fused, collocation",
+    "smap": "SMAP",
+    "esdr": "ESDR",
+    "recalibrated": "reanalysis on stations",
+    "climatology": "climatology (labels)",
+    "climatology_truth": "climatology (truth)",
+    "persistence": "persistence",
+    "reanalysis": "reanalysis",
+    "truth": "truth (ice share)",
+    "truth_t0": "truth (T < 0 °C)",
+    "stations": "stations",
+    "all": "whole area",
+    "area:trained": "trained area",
+    "area:heldout": "held-out area",
+    "train": "training years",
+    "validation": "validation years",
+    "heldout": "held-out years",
+    "season:frozen": "Dec-Jan",
+    "season:transition": "Feb-Apr, Oct-Nov",
+    "season:thawed": "May-Sep",
+    "am": "AM",
+    "pm": "PM",
+}
+
+
+def shown(row: Mapping[str, Any]) -> bool:
+    """Whether a score may be shown at all: a finite value with its n and its interval."""
+    numbers = [row.get(key) for key in ("value", "lo", "hi", "n")]
+    return all(v is not None and np.isfinite(v) for v in numbers) and row["n"] > 0
