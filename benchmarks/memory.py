@@ -16,7 +16,7 @@ import resource
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -170,13 +170,13 @@ def _train(folder: Path, size: int, days: int) -> None:
     run_step("train", experiment(size, days), Run(folder, quiet=True, workers=1))
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line per step and length; 1 when one grows by more than 3 %."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--size", type=int, default=256, help="cells on a side")
     parser.add_argument("--years", type=int, nargs="+", default=[1, 3])
     parser.add_argument("--folder", type=Path, help="where the files go (default: a temporary folder)")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     root = options.folder or Path(tempfile.mkdtemp(prefix="frostline-memory-"))
     root.mkdir(parents=True, exist_ok=True)
     peaks: dict[tuple[str, int], float] = {}

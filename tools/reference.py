@@ -122,6 +122,8 @@ def type_of(annotation: Any, metadata: Sequence[Any] = ()) -> str:
         return type_of(inner, metadata)
     if origin is Literal:
         return " or ".join(f"`{_toml(a)}`" for a in args)
+    if origin is dict:
+        return f"table of {type_of(args[1])} by name"
     if origin is tuple:
         if args[-1] is Ellipsis:
             inner = type_of(args[0])
@@ -186,6 +188,8 @@ def grids() -> str:
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

@@ -213,7 +213,7 @@ class MonthsTable(Table):
 class China(Table):
     """The whole file."""
 
-    system: Literal["china"] = Field("china", description="which of the two systems")
+    system: Literal["china"] = Field("china", description="which system")
     title: str = Field(description="what the report is called")
     grid: GridTable = GridTable(name="M09", center=None, shape=None)
     period: PeriodTable

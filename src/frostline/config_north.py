@@ -124,7 +124,7 @@ class ReportTable(Table):
 class North(Table):
     """The whole file."""
 
-    system: Literal["north"] = Field("north", description="which of the two systems")
+    system: Literal["north"] = Field("north", description="which system")
     title: str = Field(description="what the report is called")
     grid: GridTable = GridTable()
     period: PeriodTable

@@ -1,0 +1,40 @@
+"""Every benchmark runs at its small size, and what it compares is equal."""
+
+import math
+
+import pytest
+
+from conftest import REPOSITORY
+
+
+@pytest.fixture
+def tables(monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+    from benchmarks.__main__ import TABLES
+
+    return TABLES
+
+
+@pytest.mark.parametrize("name", ["regrid", "gapfill", "moments", "trends", "store", "start"])
+def test_a_benchmark_runs_and_its_results_are_equal(tables, name, capsys):
+    from benchmarks.common import show
+
+    rows = tables[name]("small")
+    assert rows and all(row.equal for row in rows), rows
+    assert all(math.isfinite(x) and x > 0 for row in rows for x in (row.theirs, row.ours, row.goal))
+    show(rows)
+    assert len(capsys.readouterr().out.splitlines()) == len(rows) + 1
+
+
+def test_a_row_says_what_it_reached(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+    from benchmarks.common import Row, interleaved, show
+
+    row = Row(1, "a", "b", theirs=8.0, ours=2.0, goal=4.0)
+    assert row.ratio == 4 and row.met and show([row]) == 0
+    assert show([row._replace(ours=2.4)]) == 0 and not row._replace(ours=2.4).met  # within 80 % of the goal
+    assert show([row._replace(ours=3.0)]) == 1 and show([row._replace(equal=False)]) == 1
+    assert "DIFFERS" in capsys.readouterr().out
+    calls = []
+    interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, repeats=2)
+    assert "".join(calls) == "ababab"
