@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.errors import ConfigError, InputError
-from frostline.gapfill import PRESETS, fill_cube, fill_time, stream
+from frostline.gapfill import PRESETS, fill_cube, fill_time, fill_values, stream
 
 NAN = np.nan
 DAYS = np.arange("2017-01-01", "2019-01-01", dtype="datetime64[D]").astype("datetime64[ns]")
@@ -274,3 +274,14 @@ def test_mistakes_are_named():
     ):
         with pytest.raises(ConfigError, match="gapfill"):
             fill_time(np.zeros((1, 1, 1)), DAYS[:1], **{**rule, **wrong})
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_value_alone_is_the_same(name):
+    rng = np.random.default_rng(0)
+    tb = rng.normal(250, 5, (30, 4, 5)).astype(np.float32)
+    tb[rng.random(tb.shape) < 0.5] = np.nan
+    value, out = fill_cube(tb, DAYS[:30], **PRESETS[name])[0], np.empty_like(tb)
+    assert fill_values(tb, DAYS[:30], **PRESETS[name], out=out) is out
+    np.testing.assert_array_equal(out, value)
+    np.testing.assert_array_equal(fill_values(tb, DAYS[:30], **PRESETS[name]), value)

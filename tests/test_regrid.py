@@ -142,6 +142,19 @@ def test_interpolated_values_lie_within_their_four_neighbours():
     assert (out >= around.min(0) - 1e-4).all() and (out <= around.max(0) + 1e-4).all()
 
 
+def test_a_stack_gives_the_bits_of_its_parts():
+    """Eight fields at a time go another way than the three that are left."""
+    rng = np.random.default_rng(3)
+    source, target = regular(5.0), named("N36").window(slice(100, 180), slice(200, 330))
+    fields = rng.normal(250, 10, (11, *source.shape)).astype(np.float32)
+    fields[rng.random(fields.shape) < 0.2] = np.nan
+    weights = bilinear(source, target)
+    together = apply(weights, fields)
+    assert np.isnan(together).any() and np.isfinite(together).any()
+    np.testing.assert_array_equal(together, np.stack([apply(weights, field) for field in fields]))
+    np.testing.assert_array_equal(together, apply_plain(weights, fields))
+
+
 def test_shapes_in_front_are_kept():
     weights = bilinear(SQUARE, point(0.5, 0.5))
     assert apply(weights, np.ones((2, 0, 2, 2))).shape == (2, 0, 1, 1)

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, kendalltau, linregress, theilslopes
 
 from frostline import trends_kernels as kernels
+from frostline import trends_pairs as pairs
 
 SERIES = [170.0, 165, 172, 168, 160, 166, 158, 163, 159, 161, 155, 158]  # two values are equal
 
 
 def test_the_worked_series():
     y, t = np.array(SERIES)[:, None], np.arange(12.0)
-    kendall = kernels.mann_kendall(y, t)
+    kendall = kernels.mann_kendall(y)
     assert kendall.s.item() == -41
     assert kendall.variance.item() == pytest.approx((12 * 11 * 29 - 2 * 1 * 9) / 18)
     fit = kernels.regress(y, t, np.stack([np.ones(12), t], axis=1))
@@ -21,7 +22,7 @@ def test_the_worked_series():
 
 
 def test_the_worked_series_of_ties():
-    kendall = kernels.mann_kendall(np.array([5.0, 5, 4, 4, 3, 3, 2, 2])[:, None], np.arange(8.0))
+    kendall = kernels.mann_kendall(np.array([5.0, 5, 4, 4, 3, 3, 2, 2])[:, None])
     assert kendall.s.item() == -24 and kendall.z.item() == pytest.approx(-2.936835, abs=5e-7)
 
 
@@ -35,10 +36,9 @@ def test_every_estimate_is_scipys(values, gaps):
     known = np.isfinite(y)
     if known.sum() < 5 or np.ptp(y[known]) < 1e-3:
         return
-    slopes = kernels.pair_slopes(y[:, None], t)
-    kendall = kernels.mann_kendall(y[:, None], t)
-    line, _ = kernels.sen(slopes, y[:, None], t)
-    low, high = kernels.sen_interval(slopes, kendall.variance)
+    kendall = kernels.mann_kendall(y[:, None])
+    line, _ = kernels.sen(y[:, None], t)
+    low, high = kernels.sen_interval(y[:, None], t, kendall.variance)
     wanted = theilslopes(y[known], t[known])
     assert [line.item(), low.item(), high.item()] == pytest.approx([wanted.slope, wanted.low_slope, wanted.high_slope])
     fit = kernels.regress(y[:, None], t, np.stack([np.ones_like(t), t], axis=1))
@@ -49,6 +49,24 @@ def test_every_estimate_is_scipys(values, gaps):
     distinct = len(np.unique(y[known])) == n
     if distinct:
         assert kendall.tau.item() == pytest.approx(kendalltau(t[known], y[known]).statistic)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(st.integers(0, 5), st.floats(-1e3, 1e3, width=32), st.just(np.nan)), min_size=2, max_size=30),
+    st.integers(0, 500),
+)
+def test_slopes_of_ranks_are_those_of_sorting(values, rank):
+    y, t = np.array(values, float), np.cumsum(1.0 + (np.arange(len(values)) % 3))
+    i, j = np.triu_indices(len(y), 1)
+    slopes = np.sort((y[j] - y[i]) / (t[j] - t[i]))
+    slopes = slopes[np.isfinite(slopes)]
+    median, at = pairs.medians(y[:, None], t), pairs.slopes_at(y[:, None], t, np.array([[rank], [-1]]))
+    if not len(slopes):
+        assert np.isnan([median[0], *at[:, 0]]).all()
+        return
+    assert median[0] == pytest.approx(np.median(slopes), abs=1e-12)
+    assert at[:, 0].tolist() == pytest.approx([slopes[min(rank, len(slopes) - 1)], slopes[0]], abs=1e-12)
 
 
 def test_student_is_what_linregress_says():

@@ -69,12 +69,21 @@ def apply(weights: Weights, field: Any) -> Array:
     Weights are renormalised over the source cells that are not NaN; where less than half of the weight is
     left the result is NaN. Each field is taken by itself: a stack gives the same bits as its parts.
     """
-    from frostline.regrid_kernels import gather  # numba is loaded by those who regrid, not by --help
+    from frostline.regrid_kernels import LANES, gather, gather_lanes  # numba: not loaded by --help
 
     field = _fields(weights, field)
     flat = field.reshape(-1, *weights.source_shape)
     out = np.empty((flat.shape[0], *weights.shape), np.float32)
-    gather(flat, weights.row, weights.col, weights.down, weights.right, LEAST_WEIGHT, out)
+    where = (weights.row, weights.col, weights.down, weights.right, LEAST_WEIGHT)
+    whole = len(flat) - len(flat) % LANES
+    if whole:
+        rows, cols = weights.source_shape
+        lanes = np.empty((rows * cols, LANES), np.float32)
+        for k in range(0, whole, LANES):
+            np.copyto(lanes, flat[k : k + LANES].reshape(LANES, -1).T)
+            gather_lanes(lanes.ravel(), LANES, rows, cols, *where, out[k : k + LANES])
+    if whole < len(flat):
+        gather(flat[whole:], *where, out[whole:])
     return out.reshape(*field.shape[:-2], *weights.shape)
 
 

@@ -225,13 +225,12 @@ def _of_cells(y: Array, t: Array, correction: str, level: float, min_years: int)
     y = np.where(enough, y, np.nan)
     middle = t.mean()
     since = t - middle  # smaller numbers for the sums of squares
-    slopes = kernels.pair_slopes(y, since)
-    line, intercept = kernels.sen(slopes, y, since)
+    line, intercept = kernels.sen(y, since)
     r1 = kernels.lag_one(y - line * since[:, None], since)
-    test = kernels.mann_kendall(y, since)
+    test = kernels.mann_kendall(y)
     if correction == "yue-wang":
         test = kernels.scored(test.s, test.variance * kernels.yue_wang(r1, n), test.tau)
-    low, high = kernels.sen_interval(slopes, test.variance, level=level)
+    low, high = kernels.sen_interval(y, since, test.variance, level=level)
     fit = kernels.regress(y, since, np.stack([np.ones_like(since), since], axis=1))
     slope = fit.coefficient[1]
     lo, hi, p = kernels.student(slope, fit.se_effective[1], fit.dof_effective, level=level)

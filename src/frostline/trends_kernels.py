@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
+from frostline import trends_pairs as pairs
+
 Array = np.ndarray
 _TINY = 1e-12
 
@@ -40,47 +42,38 @@ class Fit(NamedTuple):
     spread: Array
 
 
-def pair_slopes(y: Array, t: Array) -> Array:
-    """Slopes between each two years, (n (n - 1) / 2, cells), rising; NaN, where either is unknown, comes last."""
-    earlier, later = np.triu_indices(len(t), 1)
-    return np.sort((y[later] - y[earlier]) / (t[later] - t[earlier])[:, None], axis=0)
+def sen(y: Array, t: Array) -> tuple[Array, Array]:
+    """Sen 1968: the median slope between each two known years, and the line's value at t = 0, (cells,).
 
-
-def sen(slopes: Array, y: Array, t: Array) -> tuple[Array, Array]:
-    """Sen 1968: the median of `pair_slopes`, and the line's value at t = 0, the median of y - slope t; (cells,)."""
-    slope = _median_of_sorted(slopes)
+    The latter is the median of y - slope t.
+    """
+    slope = pairs.medians(np.ascontiguousarray(y, float), t)
     return slope, _median_of_sorted(np.sort(y - slope * t[:, None], axis=0))
 
 
-def sen_interval(slopes: Array, variance: Array, *, level: float = 0.95) -> tuple[Array, Array]:
+def sen_interval(y: Array, t: Array, variance: Array, *, level: float = 0.95) -> tuple[Array, Array]:
     """Bounds of the Sen slope: the slopes of ranks (N -+ z sd) / 2, with the variance of S of `mann_kendall`.
 
     A variance corrected for autocorrelation widens the interval as it widens the test.
     """
-    count = np.isfinite(slopes).sum(axis=0)
+    n = np.isfinite(y).sum(axis=0)
+    count = n * (n - 1) // 2
     reach = ndtri((1 + level) / 2) * np.sqrt(np.maximum(variance, 0.0))
-    lower = np.round((count - reach) / 2).astype(int) - 1
-    upper = np.round((count + reach) / 2).astype(int)
-    return _taken(slopes, lower, count), _taken(slopes, upper, count)
+    rank = np.round(np.stack([count - reach, count + reach]) / 2).astype(int) - [[1], [0]]
+    lower, upper = pairs.slopes_at(np.ascontiguousarray(y, float), t, rank)
+    return lower, upper
 
 
-def mann_kendall(y: Array, t: Array) -> Kendall:
-    """Mann 1945, Kendall 1975, with Kendall's correction for ties.
+def mann_kendall(y: Array) -> Kendall:
+    """Mann 1945, Kendall 1975, with Kendall's correction for ties; the rows of y are years that rise.
 
     var S = (n (n - 1) (2 n + 5) - sum over groups of g equal values of g (g - 1) (2 g + 5)) / 18.
     """
-    rising = np.zeros(y.shape[1])
-    equal = np.zeros(y.shape)  # how many others share each value
-    for i in range(len(t) - 1):
-        step = y[i + 1 :] - y[i]
-        rising += np.nansum(np.sign(step), axis=0)
-        same = step == 0
-        equal[i] += same.sum(axis=0)
-        equal[i + 1 :] += same
+    rising, equal = pairs.signs(np.ascontiguousarray(y, float))
     n = np.isfinite(y).sum(axis=0).astype(float)
     ties = (equal * (2 * (equal + 1) + 5)).sum(axis=0)  # g members of a group, g - 1 others each
-    pairs = n * (n - 1) / 2
-    tau = np.where(pairs > 0, rising / np.maximum(pairs, 1), np.nan)
+    count = n * (n - 1) / 2
+    tau = np.where(count > 0, rising / np.maximum(count, 1), np.nan)
     return scored(rising, (n * (n - 1) * (2 * n + 5) - ties) / 18, tau)
 
 
@@ -101,10 +94,10 @@ def lag_one(rest: Array, t: Array) -> Array:
     mean = np.where(known, rest, 0.0).sum(axis=0) / np.maximum(n, 1)
     e = np.where(known, rest - mean, 0.0)
     pair = known[1:] & known[:-1] & (abs(np.diff(t) - 1) < 1e-6)[:, None]
-    pairs = pair.sum(axis=0)
-    together = np.where(pair, e[1:] * e[:-1], 0.0).sum(axis=0) * np.maximum(n - 1, 0) / np.maximum(pairs, 1)
+    couples = pair.sum(axis=0)
+    together = np.where(pair, e[1:] * e[:-1], 0.0).sum(axis=0) * np.maximum(n - 1, 0) / np.maximum(couples, 1)
     total = (e * e).sum(axis=0)
-    return np.where((pairs > 0) & (total > _TINY), together / np.maximum(total, _TINY), 0.0)
+    return np.where((couples > 0) & (total > _TINY), together / np.maximum(total, _TINY), 0.0)
 
 
 def yue_wang(r1: Array, n: Array) -> Array:
@@ -190,13 +183,13 @@ def bootstrap_interval(
     n = len(t)
     if n < 8:  # not even four blocks of two years
         return np.nan, np.nan
-    slope = _median_of_sorted(pair_slopes(y[:, None], t))[0]
+    slope = pairs.medians(y[:, None], t)[0]
     rest = y - slope * t
     r1 = float(np.clip(lag_one(rest[:, None], t)[0], 0.0, 0.9))
     length = int(np.clip(round(4 / (1 - r1)), 2, n // 4))
     starts = np.random.default_rng(seed).integers(0, n, (resamples, -(-n // length)))
     taken = (starts[:, :, None] + np.arange(length)).reshape(resamples, -1)[:, :n] % n
-    drawn = slope + _median_of_sorted(pair_slopes(rest[taken].T, t))
+    drawn = slope + pairs.medians(np.ascontiguousarray(rest[taken].T), t)
     blocks = n / length
     tail = float(ndtr(np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, (1 - level) / 2)))
     lo, hi = np.quantile(drawn, [tail, 1 - tail])
@@ -256,11 +249,5 @@ def _linked(normal: Array, cells: Array) -> Array:
 def _median_of_sorted(values: Array) -> Array:
     """Median of the known among rising (n, cells), NaN last."""
     count = np.isfinite(values).sum(axis=0)
-    return (_taken(values, (count - 1) // 2, count) + _taken(values, count // 2, count)) / 2
-
-
-def _taken(values: Array, at: Array, count: Array) -> Array:
-    """The value at a place of each cell's sorted column, held to the known ones; NaN where there is none."""
-    at = np.clip(at, 0, np.maximum(count - 1, 0))
-    found = np.take_along_axis(values, at[None], axis=0)[0] if len(values) else np.full(len(count), np.nan)
-    return np.where(count > 0, found, np.nan)
+    middle = [np.take_along_axis(values, np.maximum(k, 0)[None], axis=0)[0] for k in ((count - 1) // 2, count // 2)]
+    return np.where(count > 0, (middle[0] + middle[1]) / 2, np.nan)

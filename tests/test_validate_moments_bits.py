@@ -1,0 +1,60 @@
+"""Sums by bits against a loop over the days of a cell."""
+
+import numpy as np
+import pytest
+
+from frostline.clock import days, season_china, year
+from frostline.grid import named
+from frostline.schema import record
+from frostline.validate.moments import cell_moments
+
+GRID = named("M09").around(100.0, 40.0, (2, 3))
+
+
+def looped(series, labels):
+    """Sums of one cell's (product, days) by label, day after day."""
+    out, before = {}, None
+    for label, values in zip(labels, series.T, strict=True):
+        sums = out.setdefault(label, {"count": [0] * 2 ** len(values), **dict.fromkeys(NAMES, 0)})
+        if np.isnan(values).all():
+            continue
+        tie = (values == 0.5).any()
+        sums["ties"] += tie
+        if tie or np.isnan(values).any():
+            sums["dropped"] += 1
+            continue
+        sums["count"][sum(1 << i for i, v in enumerate(values) if v > 0.5)] += 1
+        disagree = len(set(values > 0.5)) > 1
+        if before is not None:
+            sums["pairs"] += 1
+            sums["earlier"] += before
+            sums["later"] += disagree
+            sums["both"] += before and disagree
+        before = disagree
+    return out
+
+
+NAMES = ("dropped", "ties", "pairs", "earlier", "later", "both")
+
+
+@pytest.mark.parametrize(("products", "by"), [(3, year), (3, season_china), (4, year), (6, season_china)])
+def test_sums_are_those_of_a_loop(monkeypatch, products, by):
+    """With months that nobody knows, ties, groups that change within a word, and blocks of seven days."""
+    monkeypatch.setattr("frostline.validate.match._BLOCK_VALUES", 7 * 2 * 6)
+    rng = np.random.default_rng(products)
+    times = days("2003-09-20", "2005-01-20")
+    values = rng.choice(
+        [0, 0.3, 0.5, 0.6, 1], p=[0.4, 0.15, 0.02, 0.13, 0.3], size=(products, len(times), 2, *GRID.shape)
+    )
+    values[rng.random(values.shape) < 0.15] = np.nan
+    values[:, 100:170, 0] = np.nan
+    values = values.astype(np.float32)
+    records = {"abcdef"[i]: record(values[i], grid=GRID, time=times, overpass=[0, 1]) for i in range(products)}
+    found = cell_moments(records, by=by).transpose("group", "overpass", "y", "x", ...)
+    labels = by(times)
+    assert sorted(found["group"].values) == sorted(set(labels))
+    for o, r, c in np.ndindex(2, *GRID.shape):
+        for label, sums in looped(values[:, :, o, r, c], labels).items():
+            cell = found.sel(group=label).isel(overpass=o, y=r, x=c)
+            assert cell["count"].values.tolist() == sums["count"]
+            assert [int(cell[name]) for name in NAMES] == [sums[name] for name in NAMES]
