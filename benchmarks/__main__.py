@@ -2,8 +2,8 @@
 
 python -m benchmarks [--size small|middle|full] [NAME ...]
 
-`middle` (the default) takes two minutes; `full` has the sizes of the goals. Arrays are worked on by one thread: set
-OMP_NUM_THREADS=1 where a library takes more.
+`middle` (the default) takes a minute beside `memory`; `full` has the sizes of the goals (8 GiB, several minutes). CPU
+seconds of all threads are counted, medians of calls in turns.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ TABLES = {
 def main() -> int:
     """1 where results differ, a row is below 80 % of its goal, or memory grows with the years."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    parser.add_argument("names", nargs="*", choices=[*TABLES, "memory", []], help="which (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(TABLES)}, memory (default: all)")
     parser.add_argument("--size", choices=SIZES, default="middle")
     options = parser.parse_args()
     names = options.names or [*TABLES, "memory"]
+    if unknown := set(names) - {*TABLES, "memory"}:
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
     rows = [row for name in names if name in TABLES for row in TABLES[name](options.size)]
     short = show(rows)
     return short | (memory.main([]) if "memory" in names else 0)

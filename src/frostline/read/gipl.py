@@ -32,7 +32,9 @@ def read_gipl(folder: str | Path) -> xr.Dataset:
     ground = _numbers(folder / "mesres.txt")
     if len(snow) != len(air) or ground.shape != (len(air), len(DEPTHS)):
         cause = f"{len(air)} days of air, {len(snow)} of snow, ground of shape {ground.shape}"
-        raise InputError("E-INPUT-SCHEMA", where=folder, cause=cause, remedy=f"give {len(DEPTHS)} depths and equal days")
+        raise InputError(
+            "E-INPUT-SCHEMA", where=folder, cause=cause, remedy=f"give {len(DEPTHS)} depths and equal days"
+        )
     for name, values, (low, high) in (
         ("bound.txt", air, STATION_CELSIUS),
         ("mesres.txt", ground, STATION_CELSIUS),
@@ -61,7 +63,9 @@ def _series(path: Path) -> Array:
     days = words[1::2]
     if len(words) != 2 * int(words[0]) + 1 or not np.array_equal(days, np.arange(1, len(days) + 1)):
         cause = f"is no list of {int(words[0])} days that follow each other"
-        raise InputError("E-INPUT-SCHEMA", where=path, cause=cause, remedy="give the number of days, then day and value")
+        raise InputError(
+            "E-INPUT-SCHEMA", where=path, cause=cause, remedy="give the number of days, then day and value"
+        )
     return words[2::2]
 
 

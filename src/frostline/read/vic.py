@@ -47,7 +47,9 @@ def read_vic(path: str | Path) -> xr.Dataset:
     times = times.astype("datetime64[m]").astype("datetime64[ns]")
     steps = np.unique(np.diff(times))
     if len(steps) != 1 or steps[0] < MINUTE:
-        raise InputError("E-INPUT-TIME", where=path, cause="its times do not rise by equal steps", remedy="give a series")
+        raise InputError(
+            "E-INPUT-TIME", where=path, cause="its times do not rise by equal steps", remedy="give a series"
+        )
     kelvin = celsius + np.float32(ZERO_CELSIUS)
     check_kelvin(path, kelvin, "Avg_temp", AIR_KELVIN)
     if lat[0, 0] < lat[-1, 0]:  # rows go south

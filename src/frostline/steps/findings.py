@@ -34,18 +34,17 @@ def verdict(rows: Rows, *, twin: bool) -> str:
     against = "truth" if twin else "stations"
     parts = []
     for rival in RIVALS:
-        found = [
-            _find(rows, record=f"fused-{rival}", against=against, overpass=o, stratum="all", score=DIFFERENCE)
-            for o in ("am", "pm")
-        ]
-        if not all(r is not None and shown(r) for r in found):
+        found = {
+            o: _find(rows, record=f"fused-{rival}", against=against, overpass=o, stratum="all", score=DIFFERENCE)
+            for o in ("both", "am", "pm")
+        }
+        whole = found["both"]
+        if whole is None or not shown(whole):
             continue
-        words = {_outcome(r) for r in found if r is not None}
-        said = words.pop() if len(words) == 1 else "is in one pass better and in the other not"
+        points = {o: number(r, scale=100, digits=1, sign=True) for o, r in found.items()}
         name = {"recalibrated": "the reanalysis recalibrated on stations"}.get(rival, f"the {rival}")
-        points = [number(r, scale=100, digits=1, sign=True) for r in found]
-        figures = ", ".join(f"{o} {text}" for o, text in zip(("AM", "PM"), points, strict=True))
-        parts.append(f"{said} {name} ({figures} points)")
+        each = f"mornings {points['am']}, evenings {points['pm']}"
+        parts.append(f"{_outcome(whole)} {name} ({points['both']} points; {each})")
     if not parts:
         return "Whether the fused record beats its reanalysis could not be decided: nothing here can judge it."
     judge = "the twin's truth" if twin else "stations that taught nothing"
@@ -58,7 +57,7 @@ DIFFERENCE = "accuracy_difference"
 def _outcome(row: Mapping[str, Any]) -> str:
     if row["lo"] > 0:
         return "beats"
-    return "is worse than" if row["hi"] < 0 else "cannot be told apart from"
+    return "falls short of" if row["hi"] < 0 else "cannot be told apart from"
 
 
 def summary(experiment: China, run: Run) -> str:

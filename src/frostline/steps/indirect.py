@@ -14,8 +14,8 @@ from frostline.config_china import China, CollocateTable
 from frostline.runs import Run, write_json
 from frostline.steps import shelf
 from frostline.steps.boxes import boxes
-from frostline.steps.common import save
-from frostline.steps.direct import days_by_split, knows, near, strata
+from frostline.steps.common import days_of, save
+from frostline.steps.direct import knows, near, strata
 from frostline.validate.collocation import collocate as solve
 from frostline.validate.collocation import with_intervals
 from frostline.validate.collocation_doubts import cautions, preconditions
@@ -34,7 +34,7 @@ TRUE = ("true_sensitivity", "true_specificity")
 
 
 def collocate(experiment: China, run: Run) -> dict[str, Any]:
-    """Each set of records judged by its members on held-out days: `collocation.json`, and `boxes.json`.
+    """Each set of records judged by its members on days that taught nothing: `collocation.json`, and `boxes.json`.
 
     What speaks against a set is said, and written, before any of its numbers. `collocation_cells.nc` has maps of the
     sets that have no stations, over all days of the period: a cell of its own needs ten years (algorithms.md 1.7).
@@ -42,14 +42,14 @@ def collocate(experiment: China, run: Run) -> dict[str, Any]:
     table = experiment.collocate
     references = shelf.references(experiment, run)
     records = {**shelf.records(experiment, run), **{n: ds for n, ds in references.items() if n == "stations"}}
-    dates = days_by_split(experiment).get("heldout", np.empty(0, "datetime64[ns]"))
+    dates = days_that_taught_nothing(experiment)
     masks, truth = strata(run), _truth(references, run)
     sets: list[dict[str, Any]] = []
     maps: dict[str, xr.Dataset] = {}
     for members in table.sets:
         lost = [name for name in members if name not in records or not knows(records[name], dates)]
         if lost:
-            reason = f"not known on the held-out days: {', '.join(lost)}"
+            reason = f"not known on days that taught nothing: {', '.join(lost)}"
             run.warn(f"collocation of {', '.join(members)}: {reason}")
             sets.append({"members": list(members), "skipped": reason, "warnings": [], "cautions": [], "rows": []})
             continue
@@ -78,6 +78,17 @@ def _truth(references: Records, run: Run) -> xr.Dataset | None:
     land = store.open_store(run.path("stack.zarr"), chunks={})["land"].values == 1
     truth = references["truth"]
     return truth.assign(frozen=truth["frozen"].where(xr.DataArray(land, dims=("y", "x"))))
+
+
+def days_that_taught_nothing(experiment: China) -> Array:
+    """Dates (datetime64[ns]) of the period that neither taught nor chose: held-out ones, and decades before the split.
+
+    Persistent states make a few years worth too few samples (algorithms.md 1.7); the paper takes all of its 41.
+    """
+    spans = [span for role in ("train", "validation") for span in experiment.split.spans(role)]
+    days = days_of(experiment)
+    taught = [(days >= np.datetime64(a)) & (days <= np.datetime64(b)) for a, b in spans]
+    return days[~np.any(taught, axis=0)]
 
 
 def judged(
