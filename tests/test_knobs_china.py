@@ -12,7 +12,7 @@ from china_run import TABLES, copied, play, scored, shared  # noqa: F401
 from frostline.config_china import China
 from frostline.runs import Run
 from frostline.steps.climate import season
-from test_knobs import keys, some_of
+from test_knobs import keys
 from test_steps_climate import experiment as by_hand
 from test_steps_climate import folder as seasons_by_hand  # noqa: F401
 from twin_run import made, shown
@@ -30,7 +30,7 @@ MONTH = {
 }
 # a year of another place, for what the twin itself obeys
 YEAR = {
-    "grid.shape": [4, 4],
+    "grid.shape": [6, 6],
     "period.start": "2016-01-01",
     "twin.stations": 3,
     "split.train": [["2016-01-01", "2016-03-31"]],
@@ -118,7 +118,7 @@ KNOBS: dict[str, Knob] = {
     "inputs.root": month("${RUN}/other", prepare=other_root),
     "inputs.smap": month("some", prepare=only_some("smap", "*201605*")),
     "inputs.esdr": month("some", prepare=only_some("esdr", "*_day13*")),
-    "inputs.era5land": month("some", prepare=some_of("era5land")),
+    "inputs.era5land": month("some", prepare=only_some("era5land", "*201604*")),
     "inputs.imerg": month(
         None,
         prepare=rain,
@@ -171,7 +171,7 @@ KNOBS: dict[str, Knob] = {
     "train.seed": train(2),
     "fuse.members": Knob(["convlstm_smap", "recalibrated"], "fuse", "record"),
     "fuse.rule": Knob("maxconf", "fuse", "record"),
-    "fuse.compare": Knob(["ctc"], "fuse", "record_ctc"),
+    "fuse.compare": Knob(["literal3"], "fuse", "fusion.json"),
     "fuse.weights": Knob("equal", "fuse", "record"),
     "fuse.temperature": Knob(False, "fuse", "record"),
     "fuse.low_confidence": Knob(0.4, "fuse", "record"),

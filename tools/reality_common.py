@@ -77,7 +77,9 @@ def scored(
             return 1.0 - wrong[0] / np.maximum(wrong[1], 1e-9)
 
         ends = bounds(gain(draws), units=truth.shape[1])
-        skill = f"{float(gain(np.ones((1, truth.shape[1])))[0]):.2f} [{float(ends[0]):.2f}, {float(ends[1]):.2f}] over {of}"
+        skill = (
+            f"{float(gain(np.ones((1, truth.shape[1])))[0]):.2f} [{float(ends[0]):.2f}, {float(ends[1]):.2f}] over {of}"
+        )
     return Row(name, value, float(lo), float(hi), f"{n} ({truth.shape[1]} stations)", skill)
 
 
@@ -114,6 +116,11 @@ def over_days(name: str, values: Array, dates: Array, *, root: bool = False, blo
     found, value = draws @ values / draws.sum(1), values.mean()
     lo, hi = bounds(np.sqrt(found) if root else found, units=units)
     return Row(name, float(np.sqrt(value) if root else value), float(lo), float(hi), f"{len(values)} days, 1 site")
+
+
+def with_ends(row: Row) -> str:
+    """Value [lo, hi]."""
+    return row.cells(1).split(" | ")[1]
 
 
 def _number(value: float, digits: int) -> str:

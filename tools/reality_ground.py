@@ -72,18 +72,17 @@ def uscrn(data: Path) -> Part:
         s = freezes
         late = dates >= np.datetime64("2020-07-01")
         part = {"against": air[late][:, s], "of": "air < 0 °C"}
-        table.append(scored("accuracy, July-December, stations that freeze", claim[late][:, s], truth[late][:, s], **part))
+        autumn = "accuracy, July-December, stations that freeze"
+        table.append(scored(autumn, claim[late][:, s], truth[late][:, s], **part))
         part = {"against": air[:, s], "of": "air < 0 °C"}
         table.append(scored("accuracy of the ice share, stations that freeze", ice[:, s], truth[:, s], **part))
         table.append(scored("MCC, stations that freeze", claim[:, s], truth[:, s], score="mcc"))
         excess = np.where(np.isfinite(truth), claim - truth, 0.0).sum(0)
         winter = np.isin(month(dates), (12, 1, 2))
-        bias = np.nanmean((soil - measured)[winter], 0)
+        summer = np.isin(month(dates), (6, 7, 8))
+        bias, warm = (np.nanmean((soil - measured)[at], 0) for at in (winter, summer))
         coldest = np.nanmin(soil, 0) - np.nanmin(measured, 0)
-        begun, ended = (_onset(c, dates) - _onset(truth, dates) for c in (claim, air)), (
-            _end(c, dates) - _end(truth, dates) for c in (claim, air)
-        )
-        begun, ended = list(begun), list(ended)
+        begun, ended = ([f(c, dates) - f(truth, dates) for c in (claim, air)] for f in (_onset, _end))
         for stratum in list(strata)[1:]:
             s = strata[stratum]
             table += [
@@ -93,6 +92,7 @@ def uscrn(data: Path) -> Part:
                 mean_of(f"onset of air < 0 °C, mean absolute error, days, {stratum}", abs(begun[1][s])),
                 mean_of(f"end in spring, twin - measured, days, {stratum}", ended[0][s]),
                 mean_of(f"5 cm in winter, twin - measured, K, {stratum}", bias[s]),
+                mean_of(f"5 cm in summer, twin - measured, K, {stratum}", warm[s]),
                 mean_of(f"coldest day at 5 cm, twin - measured, K, {stratum}", coldest[s]),
             ]
         kept[name] = {"claim": claim, "days": claim.sum(0), "onset": begun[0]}
@@ -136,14 +136,19 @@ def gipl(data: Path) -> Part:
         for k in (0, 1, 3, 7, 11):
             d, winter = f"{DEPTHS[k]:.3f} m", used & np.isin(month(dates), (12, 1, 2))
             right = ((soil[:, k] < 0) == (ground[:, k] < 0)).astype(float)
+            if k < 11:  # the deepest never thaws
+                row = over_days(f"accuracy, {d}", right[used], dates[used])
+                table.append(row._replace(skill=_over_air(right, air, ground[:, k], used)))
             table += [
-                over_days(f"accuracy, {d}", right[used], dates[used])._replace(skill=_over_air(right, air, ground[:, k], used)),
                 over_days(f"error, K, root mean square, {d}", (soil - ground)[used, k], dates[used], root=True),
                 over_days(f"bias in winter, K, {d}", (soil - ground)[winter, k], dates[winter]),
             ]
-        table.append(over_days("snow depth, twin - measured, m, winter", (drawn[name]["snow"] - snow[:, 0])[winter], dates[winter]))
+        depth = (drawn[name]["snow"] - snow[:, 0])[winter]
+        table.append(over_days("snow depth, twin - measured, m, winter", depth, dates[winter]))
     deepest = [np.array(DEPTHS)[(g > 0).any(0)].max(initial=0.0) for g in (ground, drawn["as built"]["soil"])]
-    text = f"Deepest sensor that thaws: measured {deepest[0]:.3f} m, twin {deepest[1]:.3f} m. Day 1 is taken as {first}."
+    text = (
+        f"Deepest sensor that thaws: measured {deepest[0]:.3f} m, twin {deepest[1]:.3f} m. Day 1 is taken as {first}."
+    )
     return Part(rows, text, drawn)
 
 

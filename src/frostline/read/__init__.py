@@ -12,6 +12,7 @@ from frostline.read.basin import read_basin
 from frostline.read.cetb import read_cetb
 from frostline.read.era5 import read_era5
 from frostline.read.esdr import read_esdr
+from frostline.read.gipl import read_gipl
 from frostline.read.gldas import read_gldas, read_gldas_static
 from frostline.read.imerg import read_imerg
 from frostline.read.insitu_cma import read_cma
@@ -20,11 +21,14 @@ from frostline.read.insitu_folder import read_folder
 from frostline.read.insitu_ismn import read_ismn
 from frostline.read.insitu_table import read_table
 from frostline.read.insitu_uscrn import read_uscrn, read_uscrn_days
+from frostline.read.maqu_tb import read_maqu_tb
 from frostline.read.melt import read_melt
 from frostline.read.smap import read_smap, read_smap_static
 from frostline.read.smap_map import read_smap_map
 from frostline.read.statics import read_elevation, read_land_cover
 from frostline.read.statics_codes import read_classes, read_clcd, read_koppen
+from frostline.read.uscrn_rain import read_uscrn_rain
+from frostline.read.vic import read_vic
 
 READERS: dict[str, Callable[..., Any]] = {
     "cetb": read_cetb,
@@ -47,6 +51,10 @@ READERS: dict[str, Callable[..., Any]] = {
     "uscrn_days": read_uscrn_days,
     "basin": read_basin,
     "melt": read_melt,
+    "gipl": read_gipl,
+    "vic": read_vic,
+    "maqu_tb": read_maqu_tb,
+    "uscrn_rain": read_uscrn_rain,
     "table": read_table,
     "cma": read_cma,
     "ctp": read_ctp,

@@ -49,8 +49,11 @@ def train(experiment: China, run: Run) -> dict[str, Any]:
             cause = f"the stack has no {', '.join(lost)}"
             remedy = f"name its input under [inputs], or take it out of train.{key}"
             raise InputError("E-INPUT-MISSING", where=f"train.{key}", cause=cause, remedy=remedy)
-    codes = stack["overpass"].values
-    notes: dict[str, Any] = beside(_train_one, experiment, run, list(nets(experiment, codes)))
+    names = list(nets(experiment, stack["overpass"].values))
+    for folder in run.path("checkpoints").glob("*/"):  # of targets that are no longer asked for
+        if folder.name not in names:
+            shutil.rmtree(folder)
+    notes: dict[str, Any] = beside(_train_one, experiment, run, names)
     return notes | {"days_of_nobody": told}
 
 

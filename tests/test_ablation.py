@@ -1,0 +1,171 @@
+"""The ablation: its means and thresholds by hand, and its tables from a tiny run."""
+
+import json
+import re
+import sys
+
+import pytest
+
+from conftest import REPOSITORY
+from twin_run import assembled, copied, scored, shared, toml  # noqa: F401
+
+TINY = ("twin.stations=40", "split.calibration_stations=0.4", "train.epochs=1")
+
+
+@pytest.fixture(scope="module")
+def tools():
+    """The scripts, which know each other by name only."""
+    sys.path.insert(0, str(REPOSITORY / "tools"))
+    try:
+        import ablation
+        import ablation_scores
+
+        yield ablation, ablation_scores
+    finally:
+        sys.path.remove(str(REPOSITORY / "tools"))
+
+
+def row(value, *, half=0.02, n=1000):
+    return {"value": value, "lo": None if half is None else value - half, "hi": half and value + half, "n": n}
+
+
+def made_up(*, seeds=(1, 2), **changes):
+    """Scores of two seeds that meet every threshold, but for `changes` (record -> accuracy in the trained area)."""
+    truth = {"unet": 0.95, "unet_1": 0.92, "unet_18": 0.90, "unet_36": 0.91, "unet_18_36": 0.94, "reanalysis": 0.90}
+    truth |= {"climatology_truth": 0.93, "climatology": 0.88, "npr": 0.85, "trees": 0.93} | changes
+    scores = {}
+    for seed in seeds:
+        found = {}
+        for one in ("am", "pm"):
+            for name, value in truth.items():
+                for area, less in (("area:trained", 0.0), ("area:heldout", 0.03)):
+                    found[name, "truth", one, area, "accuracy"] = row(value - less * (name == "unet"))
+            found["unet", "truth", one, "area:trained", "brier"] = row(0.05)
+            for name, ece in (("unet", 0.02), ("unet_raw", 0.025)):
+                found[name, "stations", one, "all", "ece"] = row(ece, half=0.01, n=50)
+        scores[seed] = found
+    return scores
+
+
+def test_means_over_seeds_and_passes_by_hand(tools):
+    """Two seeds, half widths .03 and .04: sqrt(.0009 + .0016) / 2 = .025."""
+    _, kept = tools
+    key = ("unet", "truth", "am", "all", "accuracy")
+    evening = ("unet", "truth", "pm", "all", "accuracy")
+    scores = {
+        1: {key: row(0.90, half=0.03, n=10), evening: row(0.94, half=0.05, n=20)},
+        2: {key: row(0.96, half=0.04, n=30), evening: row(0.98, half=0.04, n=40)},
+    }
+    one = kept.mean(scores, "unet", "truth", "am", "all")
+    assert (one.value, one.lo, one.hi) == pytest.approx((0.93, 0.905, 0.955))
+    assert one.n == 40 and one.seeds == (0.90, 0.96)
+    both = kept.mean(scores, "unet", "truth", "both", "all")
+    assert both.value == pytest.approx(0.945) and both.n == 100 and both.seeds == pytest.approx((0.92, 0.97))
+    assert both.hi - both.value == pytest.approx((0.04**2 + 0.04**2) ** 0.5 / 2)
+    assert kept.mean(scores, "unet_1", "truth", "am", "all") is None
+    scores[2][key] = row(0.96, half=None)
+    unsure = kept.mean(scores, "unet", "truth", "am", "all")
+    assert unsure.value == pytest.approx(0.93) and unsure.lo != unsure.lo
+
+
+def test_thresholds_are_held_one_by_one(tools):
+    _, kept = tools
+    lines = kept.verdicts(made_up())
+    assert not [line for line in lines if "not met" in line or "not known" in line]
+    assert lines[0].startswith("- met: all inputs at least 3 points above reanalysis in the trained area, each seed 2")
+    assert "+5.0, seeds +5.0, +5.0 (n 4000)" in lines[0]
+    assert "unet_1, the best single frequency," in lines[2] and "at least 1 points" in lines[2]
+
+    def failed(**changes):
+        return [line for line in kept.verdicts(made_up(**changes)) if "**not met**" in line]
+
+    for name, value, said in (
+        ("reanalysis", 0.921, "above reanalysis in the trained"),
+        ("climatology_truth", 0.936, "at least 1.5 points above climatology_truth"),
+        ("unet_36", 0.941, "unet_36, the best single"),
+        ("unet_18_36", 0.9451, "above unet_18_36"),
+        ("npr", 0.951, "above npr"),
+        ("trees", 0.951, "above trees"),
+    ):
+        found = failed(**{name: value})
+        assert found and any(said in line for line in found), name
+    scores = made_up()
+    scores[2]["unet", "truth", "am", "area:heldout", "accuracy"] = row(0.86)
+    scores[2]["unet", "truth", "pm", "area:heldout", "accuracy"] = row(0.95)
+    assert any("4 points below" in line and "not met" in line for line in kept.verdicts(scores))
+    for one in ("am", "pm"):
+        scores[1]["unet", "stations", one, "all", "ece"] = row(0.06)
+    lines = kept.verdicts(scores)
+    assert sum("not met" in line and "ECE" in line for line in lines) == 2
+    assert any(line.startswith("- shown: ECE of unet_raw against stations: 0.025") for line in lines)
+
+
+def test_a_seed_that_fails_is_not_hidden_by_the_mean(tools):
+    _, kept = tools
+    scores = made_up()
+    for one in ("am", "pm"):
+        scores[1]["reanalysis", "truth", one, "area:trained", "accuracy"] = row(0.94)
+        scores[2]["reanalysis", "truth", one, "area:trained", "accuracy"] = row(0.80)
+    assert "**not met**" in kept.verdicts(scores)[0] and "+1.0, +15.0" in kept.verdicts(scores)[0]
+    del scores[1]["unet_18_36", "truth", "am", "area:trained", "accuracy"]
+    assert "not known" in kept.verdicts(scores)[3]
+
+
+def test_his_numbers_stand_where_ours_do(tools):
+    """Table 2 of the paper in the columns of the same name; what he does not give is a dash."""
+    ablation, _ = tools
+    head, _, *lines = ablation.table2(made_up(), "area:trained")
+    column = [c.strip() for c in head.strip("|").split("|")]
+    cells = [dict(zip(column, (c.strip() for c in line.strip("|").split("|")), strict=True)) for line in lines]
+    found = {(c["inputs"], c["pass"]): c for c in cells}
+    assert found["AMSR+SMAP", "pm"]["Donahue ERA5"] == "92.4"
+    assert found["AMSR36", "am"]["Donahue stations"] == "89.2" and found["AMSR36", "pm"]["Donahue stations"] == "-"
+    assert found["AMSR+SMAP", "am"]["truth"] == "95.0 [93.6, 96.4] (2000)"
+    assert found["npr", "am"]["Donahue ERA5"] == "-" and found["npr", "am"]["stations"] == "-"
+
+
+@pytest.mark.slow
+def test_one_command_makes_the_tables_and_does_nothing_twice(tools, tmp_path, capsys):
+    ablation, kept = tools
+    file = toml(tmp_path / "tiny.toml")
+    more = [word for setting in TINY for word in ("--set", setting)]
+    words = ["--experiment", str(file), "--seeds", "5", "--folder", str(tmp_path / "out"), "--workers", "1"]
+    ablation.main([*words, *more, "--no-trees"])
+    first = capsys.readouterr().out
+    assert "twin.seed=5" in first and "train.seed=5" in first
+    text = (tmp_path / "out" / "ablation.md").read_text(encoding="utf-8")
+    assert "twin Earth" in text.splitlines()[0] and "## Table 3" in text
+    for name in kept.SETS:
+        assert len(re.findall(rf"^\| {re.escape(name)} \| (?:am|pm) ", text, re.M)) >= 2 * 2, name
+    for stratum in ("season:MAM", "transitions:>5", "age:0", "landcover:forest"):
+        assert f"| {stratum} |" in text, stratum
+    assert text.count("- met:") + text.count("**not met**") >= 8
+    for line in (tmp_path / "out" / "ablation_rows.md").read_text(encoding="utf-8").splitlines()[2:]:
+        cells = [c.strip() for c in line.strip("|").split("|")]
+        assert len(cells) == 6 and re.fullmatch(r"`.+`", cells[3]) and int(cells[2]) > 0
+    ablation.main([*words, *more, "--no-trees"])
+    assert capsys.readouterr().out.count("unchanged") == len(ablation.STEPS)
+    ablation.main([*words, "--tables"])
+    assert (tmp_path / "out" / "ablation.md").read_text(encoding="utf-8") == text
+    with pytest.raises(SystemExit, match="no scores"):
+        kept.read(tmp_path)
+
+
+@pytest.mark.slow
+def test_trees_are_scored_beside_the_net(tools, scored, tmp_path):  # noqa: F811
+    pytest.importorskip("sklearn", reason="boosted trees need scikit-learn")
+    from trees import score_trees
+
+    run = copied(scored, tmp_path / "run")
+    rows = score_trees(toml(tmp_path / "tiny.toml"), (), run, samples=3000)
+    assert {row["record"] for row in rows} == {"trees", "unet-trees"}
+    assert {row["against"] for row in rows} == {"truth", "reanalysis", "stations"}
+    key, wanted = ("against", "split", "stratum", "score"), ("truth", "heldout", "all", "accuracy")
+    every = [*rows, *json.loads((run / "scores.json").read_text(encoding="utf-8"))]
+    chosen = [row for row in every if tuple(row[k] for k in key) == wanted]
+    one, unet = ({r["overpass"]: r for r in chosen if r["record"] == name} for name in ("trees", "unet"))
+    for name in ("am", "pm"):
+        assert one[name]["n"] == unet[name]["n"] and 0.5 < one[name]["value"] <= 1
+    notes = json.loads((run / "trees.json").read_text())
+    assert notes["features"][-1] == "elevation" and "age_tb_1" in notes["features"] and notes["trees"] >= 1
+    assert score_trees(toml(tmp_path / "tiny.toml"), (), run) == json.loads((run / "scores_trees.json").read_text())
