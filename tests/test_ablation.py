@@ -4,9 +4,12 @@ import json
 import re
 import sys
 
+import numpy as np
 import pytest
+import xarray as xr
 
 from conftest import REPOSITORY
+from frostline.steps.evidence import transition_days
 from twin_run import assembled, copied, scored, shared, toml  # noqa: F401
 
 TINY = ("twin.stations=40", "split.calibration_stations=0.4", "train.epochs=1")
@@ -124,6 +127,18 @@ def test_his_numbers_stand_where_ours_do(tools):
     assert found["npr", "am"]["Donahue ERA5"] == "-" and found["npr", "am"]["stations"] == "-"
 
 
+def test_restless_cells_by_hand():
+    """Ten days, one without an evening: nine are known; the first cell changes on three, the second never."""
+    states = np.zeros((10, 2, 1, 3), np.float32)
+    states[:3, 0, 0, 0] = 1.0
+    states[9, 1, 0, 0] = np.nan
+    states[:, :, 0, 2] = np.nan
+    found = transition_days(xr.DataArray(states, dims=("time", "overpass", "y", "x")), days=np.ones(10, bool))
+    assert found[0, 0] == pytest.approx(3 / 9 * 365.25) and found[0, 1] == 0 and np.isnan(found[0, 2])
+    some = transition_days(xr.DataArray(states, dims=("time", "overpass", "y", "x")), days=np.arange(10) > 1)
+    assert some[0, 0] == pytest.approx(1 / 7 * 365.25)
+
+
 @pytest.mark.slow
 def test_one_command_makes_the_tables_and_does_nothing_twice(tools, tmp_path, capsys):
     ablation, kept = tools
@@ -147,6 +162,12 @@ def test_one_command_makes_the_tables_and_does_nothing_twice(tools, tmp_path, ca
     assert capsys.readouterr().out.count("unchanged") == len(ablation.STEPS)
     ablation.main([*words, "--tables"])
     assert (tmp_path / "out" / "ablation.md").read_text(encoding="utf-8") == text
+    found = kept.read(tmp_path / "out" / "5")
+    for one in ("am", "pm"):  # every cell-day has one age
+        n = {s: found["unet", "truth", one, s, "accuracy"]["n"] for s in ("all", "age:0", "age:1-2")}
+        assert n["age:0"] + n["age:1-2"] == n["all"]
+    with pytest.raises(SystemExit, match="E-CONFIG"):
+        ablation.main([*words, "--set", "predict.calibrate=none"])
     with pytest.raises(SystemExit, match="no scores"):
         kept.read(tmp_path)
 

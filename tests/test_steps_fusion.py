@@ -47,13 +47,16 @@ def test_temperatures_are_those_of_how_often_each_is_right(fused):
     assert set(notes["records"]) == {"fused", "fused_literal3", "fused_maxconf", "fused_ctc"}
     assert notes["records"]["fused"] == 1462
     assert fitted["days"] == 244
-    assert fitted["n"] == 244 * 2 * 20  # the training half of forty stations, all on land
+    assert fitted["n"] == {"am": 244 * 20, "pm": 244 * 20}  # the training half of forty stations, all on land
     assert fitted["taught_by"] == "training stations"
     # sure to log 99, right .85 and .90 of the time, less what the stations differ from the cells by
-    for name, share in zip(NETS, (0.85, 0.9), strict=True):
-        assert fitted["temperatures"][name] == pytest.approx(np.log(99) / np.log(share / (1 - share)), rel=0.15)
-    assert fitted["weights"]["convlstm_esdr"] > fitted["weights"]["convlstm_smap"]
-    assert sum(fitted["weights"].values()) == pytest.approx(1)
+    for code in ("am", "pm"):
+        for name, share in zip(NETS, (0.85, 0.9), strict=True):
+            warmth = np.log(99) / np.log(share / (1 - share))
+            assert fitted["temperatures"][code][name] == pytest.approx(warmth, rel=0.15)
+        assert fitted["weights"][code]["convlstm_esdr"] > fitted["weights"][code]["convlstm_smap"]
+        assert sum(fitted["weights"][code].values()) == pytest.approx(1)
+    assert fitted["weights"]["am"] != fitted["weights"]["pm"]  # each pass has stations of its own
 
 
 def test_the_rules_are_applied_with_what_was_fitted(fused):
@@ -61,8 +64,12 @@ def test_the_rules_are_applied_with_what_was_fitted(fused):
     stack = store.open_store(run.path("stack.zarr"))
     land = stack["land"].values == 1
     first, second = (values(run, n)[..., land] for n in NETS)
-    tempered = [log_odds(p) / fitted["temperatures"][n] for n, p in zip(NETS, (first, second), strict=True)]
-    pulled = sum(fitted["weights"][n] * odds for n, odds in zip(NETS, tempered, strict=True))
+
+    def by_pass(of, n):
+        return np.array([of[code][n] for code in ("am", "pm")])[None, :, None]
+
+    tempered = [log_odds(p) / by_pass(fitted["temperatures"], n) for n, p in zip(NETS, (first, second), strict=True)]
+    pulled = sum(by_pass(fitted["weights"], n) * odds for n, odds in zip(NETS, tempered, strict=True))
     np.testing.assert_allclose(values(run, "fused")[..., land], chance(pulled), atol=0.0051)
     surer = np.where(np.abs(tempered[1]) > np.abs(tempered[0]), tempered[1], tempered[0])
     np.testing.assert_allclose(values(run, "fused_maxconf")[..., land], chance(surer), atol=0.0051)
@@ -78,7 +85,7 @@ def test_the_rules_are_applied_with_what_was_fitted(fused):
     facts = store.open_store(run.path("record.zarr")).attrs
     assert facts["fusion_rule"] == one.fuse.rule == "pool"
     assert facts["fusion_records"] == list(NETS)
-    assert facts["fusion_weights"] == [fitted["weights"][n] for n in NETS]
+    assert facts["fusion_weights_pm"] == [fitted["weights"]["pm"][n] for n in NETS]
 
 
 def test_collocation_finds_the_accuracies_that_errors_of_chance_have(fused):
@@ -169,7 +176,8 @@ def test_without_stations(tmp_path):
         fitted = read_json(run.path("fusion.json"))
         assert fitted["recalibrated"] == {"skipped": "no training station"}
         assert fitted["taught_by"] == "reanalysis"
-        assert all(0 < t < 1 for t in fitted["temperatures"].values())  # .6 was said of what is nearly always so
+        warmth = [t for each in fitted["temperatures"].values() for t in each.values()]
+        assert all(0 < t < 1 for t in warmth)  # .6 was said of what is nearly always so
         assert "recalibrated" not in shelf.records(one, run)
     with pytest.raises(InputError, match=r"fuse.members, recalibrated: there is no such record"):
         fusion.fuse(experiment(fuse={"members": ["recalibrated"], "weights": "equal"}), run)
@@ -181,9 +189,10 @@ def test_nothing_fitted_is_the_plain_pool(tmp_path):
     run = with_nets(tmp_path / "run", one)
     fusion.fuse(one, run)
     fitted = read_json(run.path("fusion.json"))
-    assert fitted["temperatures"] == {"convlstm_smap": 1.0, "reanalysis": 1.0}
-    assert fitted["weights"] == {"convlstm_smap": 0.5, "reanalysis": 0.5}
-    assert fitted["n"] == 0
+    for code in ("am", "pm"):
+        assert fitted["temperatures"][code] == {"convlstm_smap": 1.0, "reanalysis": 1.0}
+        assert fitted["weights"][code] == {"convlstm_smap": 0.5, "reanalysis": 0.5}
+        assert fitted["n"][code] == 0
     assert "training stations" not in shelf.made_of(one, "fused")
 
 
@@ -246,7 +255,7 @@ def test_collocation_is_warned_of_what_feeds_what(fused):
 
 def test_what_a_record_was_made_from():
     table = {"assemble": {"precipitation": [["1950-01-01", "era5land"], ["2000-06-01", "imerg"]]}}
-    assert shelf.made_of(experiment(), "convlstm_smap") == ["smap", "SMAP brightness", "reanalysis", "ERA5"]
+    assert shelf.made_of(experiment(), "convlstm_smap") == ["smap", "SMAP brightness", "ERA5", "reanalysis"]
     assert shelf.made_of(experiment(**table), "convlstm_smap")[-1] == "IMERG"
     plain = experiment(fuse={"weights": "equal", "temperature": False, "compare": ["ctc", "literal3"]})
     assert "training stations" not in shelf.made_of(plain, "fused")

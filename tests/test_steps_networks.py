@@ -63,7 +63,10 @@ def test_networks_stand_beside_the_stations_with_roles_of_their_own(tmp_path):
     assert ds["overpass"].values.tolist() == [0, 1] and "minimum" in ds.attrs["overpass_rule"]
     assert sorted(set(ds["network"].values)) == ["CMA", "Maqu", "Naqu"]
     role, network = ds["role"].values, ds["network"].values
-    assert (role[network != "CMA"] == "network").all() and set(role[network == "CMA"]) == {"train", "heldout"}
+    assert (role[network != "CMA"] == "network").all() and set(role[network == "CMA"]) == {"train", "heldout", "buffer"}
+    cell = np.stack(GRID.locate(ds["lon"].values, ds["lat"].values))
+    nodes, beside = cell[:, network != "CMA"].T.tolist(), cell[:, role == "buffer"].T.tolist()
+    assert all(c in nodes for c in beside) and not any(c in nodes for c in cell[:, role == "train"].T.tolist())
     assert 3 <= (role == "heldout").sum() <= 16  # a quarter of 36, drawn
     frozen = ds["frozen"].mean("time").values
     assert (frozen[:, network == "CMA"] == [[1], [0]]).all()

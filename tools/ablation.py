@@ -84,11 +84,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(experiment: Path, seed: int, folder: Path, more: Sequence[str], *, workers: int | None, trees: bool) -> None:
     """All steps of one seed up to its scores; steps whose inputs did not change are skipped."""
     from frostline.cli import execute
+    from frostline.errors import FrostlineError
 
     seeds = (f"twin.seed={seed}", f"train.seed={seed}")
     settings = (*OVERRIDES, *more, *seeds)
     print(f"seed {seed}: frostline all {experiment} --run {folder} " + " ".join(f"--set '{s}'" for s in settings))
-    execute(experiment, list(STEPS), settings, folder, workers, False, False)
+    try:
+        execute(experiment, list(STEPS), settings, folder, workers, False, False)
+    except FrostlineError as error:
+        raise SystemExit(str(error)) from None
     if trees and importlib.util.find_spec("sklearn") is None:
         print("no boosted trees: scikit-learn is not installed (pip install scikit-learn)", file=sys.stderr)
     elif trees:
@@ -114,8 +118,8 @@ def page(scores: Scores, *, commit: str, command: str, seconds: Sequence[float])
         "the **twin Earth** in a year that nobody was taught with: accuracy in percent [95 % interval] (cell-days of "
         "all seeds). His, in the columns Donahue (Brier: ERA5 / stations), are of the real Northern Hemisphere, in "
         "years that the net was also taught with: to be read beside ours, not against them. `-`: not given, or not "
-        "known. A restless cell has more than 5 days a year on which morning and evening differ, by the reanalysis of the "
-        "training years; age is that of the oldest input, in days.",
+        "known. A restless cell has more than 5 days a year on which morning and evening differ, by the reanalysis of "
+        "the training years; age is that of the oldest input, in days.",
         "",
     ]
     parts = [intro]

@@ -50,6 +50,9 @@ Workers = Annotated[
     Parameter(name="--workers", validator=validators.Number(gte=1), help="processes and threads (default: all cores)"),
 ]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative=(), help="say only what is wrong")]
+AllowLeak = Annotated[
+    bool, Parameter(name="--allow-leak", negative=(), help="go on where training and evaluation touch; mark all output")
+]
 Force = Annotated[bool, Parameter(name="--force", negative=(), help="run even if nothing changed")]
 
 
@@ -63,8 +66,9 @@ def _verb(name: str) -> None:
         workers: Workers = None,
         quiet: Quiet = False,
         force: Force = False,
+        allow_leak: AllowLeak = False,
     ) -> int:
-        return execute(experiment, [name], overrides, run, workers, quiet, force)
+        return execute(experiment, [name], overrides, run, workers, quiet, force, allow_leak)
 
     command.__doc__ = VERBS[name]
     app.command(command, name=name)
@@ -84,9 +88,10 @@ def all_(
     workers: Workers = None,
     quiet: Quiet = False,
     force: Force = False,
+    allow_leak: AllowLeak = False,
 ) -> int:
     """Run every step of the experiment's system in order; steps whose inputs did not change are skipped."""
-    return execute(experiment, [], overrides, run, workers, quiet, force)
+    return execute(experiment, [], overrides, run, workers, quiet, force, allow_leak)
 
 
 @app.command
@@ -130,6 +135,7 @@ def execute(
     workers: int | None,
     quiet: bool,
     force: bool,
+    allow_leak: bool = False,
 ) -> int:
     """Run steps of an experiment file (none: all) and tell how it went; the exit code."""
     from frostline.config import read_experiment
@@ -138,7 +144,7 @@ def execute(
     from frostline.steps.order import STEPS
 
     settings = read_experiment(path, overrides)
-    run = open_run(path, folder, workers, quiet)
+    run = open_run(path, folder, workers, quiet, allow_leak)
     skipped = 0
     names = names or list(STEPS[settings.system])
     for name in names:
@@ -154,7 +160,7 @@ def execute(
     return SKIPPED if skipped else 0
 
 
-def open_run(path: Path, folder: Path | None, workers: int | None, quiet: bool) -> Run:
+def open_run(path: Path, folder: Path | None, workers: int | None, quiet: bool, allow_leak: bool = False) -> Run:
     """The run folder of an experiment file; FROSTLINE_RUNS moves all of them elsewhere."""
     from frostline.runs import Run
 
@@ -162,7 +168,7 @@ def open_run(path: Path, folder: Path | None, workers: int | None, quiet: bool) 
     place = folder or root / path.stem
     place.mkdir(parents=True, exist_ok=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Run(place.resolve(), (lambda text: None) if quiet else print, workers or cores, quiet)
+    return Run(place.resolve(), (lambda text: None) if quiet else print, workers or cores, quiet, allow_leak)
 
 
 def demo_file(name: str) -> Path:

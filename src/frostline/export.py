@@ -40,7 +40,7 @@ GREYS = {NO_DATA: (200, 200, 200, 255), OUTSIDE: (255,) * 4, WATER: (225, 235, 2
 PASSED_ON = (
     "title", "summary", "keywords", "source", "history", "institution", "creator_name", "creator_email", "creator_url",
     "license", "id", "naming_authority", "product_version", "references", "comment", "experiment",
-    "effective_resolution",
+    "effective_resolution", "leak",
 )  # fmt: skip
 
 

@@ -24,12 +24,14 @@ LEDGER = "steps.json"
 
 @dataclass(frozen=True)
 class Run:
-    """A folder of results, what is told to the person who waits, and how many processes may work."""
+    """A folder of results, what is told to the person who waits, how many processes may work, and whether a leak
+    between training and evaluation is let through and marked (steps.watch)."""
 
     folder: Path
     say: Callable[[str], None] = print
     workers: int = 1
     quiet: bool = False
+    allow_leak: bool = False
 
     def path(self, *parts: str) -> Path:
         """A place in the folder."""

@@ -1,7 +1,8 @@
-"""Which days and which cells may teach, choose and judge: a declared split that cannot overlap."""
+"""Which days, cells and stations may teach, choose and judge: a declared split that cannot overlap."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,11 +20,11 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Split:
-    """Periods (first and last day, both included) per role, and boxes of cells kept out of training.
+    """Periods (first and last day, both included) per role, and boxes of cells and stations kept out of training.
 
     `heldout_boxes` judge, `validation_boxes` choose the epoch; each is (top, left, bottom, right) as shares of
     the window's rows and columns. `buffer_days` around every change of role and `buffer_cells` around every box
-    belong to nobody.
+    belong to nobody. `heldout_stations` is the share of cells whose stations never teach.
     """
 
     train: tuple[Period, ...]
@@ -33,6 +34,7 @@ class Split:
     validation_boxes: tuple[Box, ...] = ()
     buffer_days: int = 10
     buffer_cells: int = 2
+    heldout_stations: float = 0.25
 
     def __post_init__(self) -> None:
         spans = [(np.datetime64(a), np.datetime64(b), role) for role in ROLES for a, b in getattr(self, role)]
@@ -83,6 +85,30 @@ def cell_roles(split: Split, grid: Grid) -> np.ndarray:
     if not (roles == "train").any():
         raise ConfigError("E-SPLIT", cause="no cell is left to train on", remedy="make the held-out boxes smaller")
     return roles
+
+
+def station_roles(split: Split, cells: np.ndarray, rows: Any, cols: Any) -> np.ndarray:
+    """The role of stations in cells of some roles (y, x), (station,) str: train, heldout, or buffer for nobody.
+
+    It is drawn from the cell's place: stations of a cell share it and keep it when others come or go. Those in
+    held-out and validation boxes never teach.
+
+    >>> s = Split((), (), (), heldout_stations=0.5)
+    >>> station_roles(s, np.array([["train", "train", "", "heldout"]]), [0, 0, 0, 0], [0, 1, 2, 3]).tolist()
+    ['heldout', 'train', 'buffer', 'heldout']
+    """
+    cell = cells[rows, cols]
+    drawn = np.array([draw(int(r), int(c)) for r, c in zip(rows, cols, strict=True)]) < split.heldout_stations
+    return np.where((cell == "train") & ~drawn, "train", np.where(cell == "", "buffer", "heldout"))
+
+
+def draw(row: int, col: int) -> float:
+    """A number in 0..1 that belongs to a cell and to nothing else.
+
+    >>> round(draw(0, 0), 3), round(draw(0, 1), 3)
+    (0.45, 0.515)
+    """
+    return int(hashlib.sha256(f"{row},{col}".encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
 
 
 def _inside(box: Box, grid: Grid, margin: int) -> np.ndarray:

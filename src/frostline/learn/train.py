@@ -17,6 +17,7 @@ from torch import Tensor
 
 from frostline import __version__
 from frostline.errors import ConfigError, InputError
+from frostline.leaks import area_facts, spans
 from frostline.learn import build, on_device
 from frostline.learn.channels import channel_names, scaled, unknown, variables
 from frostline.learn.checkpoint import Checkpoint, grid_facts
@@ -128,6 +129,8 @@ def train(
         "validation_samples": len(judged.table),
         "train_first": str(learnt.table["date"].min())[:10],
         "train_last": str(learnt.table["date"].max())[:10],
+        **_taught(stack["time"].values, days, {"train": area, "validation": validation_area}),
+        "station_area": area_facts(_labeled(learnt, "station")),
     }
 
     # the network and where it stands
@@ -182,6 +185,20 @@ def train(
         provenance={**provenance, "best_epoch": best["epoch"]},
         history=tuple(history),
     )
+
+
+def _taught(time: np.ndarray, days: Mapping[str, np.ndarray], areas: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The days that may teach or choose as spans, and their areas in cells of the checkpoint's grid; for `leaks`."""
+    found: dict[str, Any] = {f"{role}_spans": spans(time[np.asarray(days[role], bool)]) for role in areas}
+    return found | {f"{role}_area": area_facts(area) for role, area in areas.items()}
+
+
+def _labeled(learnt: Samples, source: str) -> np.ndarray:
+    """Cells (y, x) that any label of a source taught."""
+    found = np.zeros(learnt.cells.shape, bool)
+    for row in learnt.labels if source in learnt.sources else ():
+        found |= np.isfinite(row[learnt.sources.index(source)])
+    return found
 
 
 def _needed(stack: xr.Dataset, channels: Sequence[str], sources: Iterable[str]) -> list[str]:

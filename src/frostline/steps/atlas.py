@@ -25,7 +25,7 @@ from frostline.config_china import China
 from frostline.report import write_report
 from frostline.runs import Run, read_json
 from frostline.season_blocks import BOTH
-from frostline.steps import findings, shelf
+from frostline.steps import findings, shelf, watch
 from frostline.steps.assumptions_china import assumptions
 from frostline.steps.climate import season_path
 from frostline.steps.common import days_of, grid_of, load
@@ -64,17 +64,17 @@ def draw(experiment: China, run: Run) -> dict[str, Any]:
 
 def report(experiment: China, run: Run) -> dict[str, Any]:
     """The one HTML file: the verdict, warnings, scores, tables, figures, what is stated and what assumed."""
-    drawn = all_figures(experiment, run)
+    drawn, scores = all_figures(experiment, run), read_json(run.path("scores.json"))
     path = write_report(
         run.path("report.html"),
         title=experiment.title,
         experiment=experiment.model_dump(by_alias=True, exclude_none=True),
         figures=[(figure, caption) for _, figure, caption in drawn],
-        scores=read_json(run.path("scores.json")),
-        tables=findings.sheets(run),
+        scores=scores,
+        tables=[*findings.sheets(run), *watch.sheets(scores)],
         assumptions=assumptions(experiment),
         summary=findings.summary(experiment, run),
-        warnings=findings.warnings(experiment, run),
+        warnings=[*watch.warnings(run), *findings.warnings(experiment, run)],
         twin=experiment.twin is not None,
         made_with=made_with(),
     )
@@ -84,7 +84,8 @@ def report(experiment: China, run: Run) -> dict[str, Any]:
 def all_figures(experiment: China, run: Run) -> Drawn:
     """The figures that the run's results allow, in the order of the report."""
     drawn = [*_study_area(experiment, run), *_months(experiment, run), *_evidence(experiment, run)]
-    return [*drawn, *_collocation(experiment, run), *_seasons(experiment, run), *_trends(experiment, run)]
+    drawn += [*_collocation(experiment, run), *_seasons(experiment, run), *_trends(experiment, run)]
+    return watch.stamped(drawn, run)
 
 
 def _study_area(experiment: China, run: Run) -> Drawn:

@@ -130,6 +130,7 @@ def split_of(experiment: Gridded) -> Split | None:
         validation_boxes=table.validation_boxes,
         buffer_days=table.buffer_days,
         buffer_cells=table.buffer_cells,
+        heldout_stations=table.heldout_stations,
     )
 
 

@@ -13,7 +13,7 @@ from frostline.clock import season_china
 from frostline.config_china import China
 from frostline.read.statics_codes import climate_group
 from frostline.runs import Run, write_json
-from frostline.steps import shelf
+from frostline.steps import shelf, watch
 from frostline.steps.common import days_of, grid_of, roles
 from frostline.validate.agreement import CHINA_SCORES
 from frostline.validate.match import at_cells
@@ -37,6 +37,7 @@ _PROBE = 30  # days looked at to see whether a record knows anything of a split
 
 def validate(experiment: China, run: Run) -> dict[str, Any]:
     """Score every record, all on their common cell-days; `scores.json`. Strata and networks: of the held-out days."""
+    leaks = watch.watch(experiment, run)
     records, truths = dict(shelf.records(experiment, run)), dict(shelf.references(experiment, run))
     networks = {name: truths.pop(name) for name in list(truths) if name not in TRUTHS}
     at_nodes = _nodes(experiment, run, networks)
@@ -56,8 +57,8 @@ def validate(experiment: China, run: Run) -> dict[str, Any]:
             rows += _of_networks(experiment, held, at_nodes, dates)
         if split == "heldout":
             rows += _coarse(experiment, run, truths, dates)
-    write_json(run.path("scores.json"), rows)
-    return {
+    write_json(run.path("scores.json"), watch.marked(rows, leaks))
+    return watch.notes(leaks) | {
         "rows": len(rows),
         "records": list(records),
         "against": [*truths, *(f"network:{name}" for name in networks)],

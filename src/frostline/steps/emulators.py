@@ -18,6 +18,7 @@ from frostline.errors import InputError
 from frostline.learn.checkpoint import load
 from frostline.runs import Run, fingerprint, finished, identity
 from frostline.schema import QUALITY
+from frostline.steps import watch
 from frostline.steps.beside import beside, teller, threads
 from frostline.steps.common import days_of, grid_of, roles
 from frostline.steps.shelf import made_of, new_store, record_path, sites_of
@@ -38,6 +39,7 @@ def nets(experiment: China, overpasses: Any) -> dict[str, tuple[tuple[str, ...],
 
 def train(experiment: China, run: Run) -> dict[str, Any]:
     """Train the networks on the declared days and cells; one checkpoint folder each. Days of nobody are told."""
+    watch.watch_stations(experiment, run)
     told = spare_days(experiment)
     if told["spans"] and not run.quiet:
         spans = ", ".join(told["spans"])
@@ -146,6 +148,7 @@ def _station_labels(experiment: China, run: Run, stack: xr.Dataset) -> xr.DataAr
 
 def predict(experiment: China, run: Run) -> dict[str, Any]:
     """The record of each target over the whole period, both overpasses, straight into its store."""
+    watch.watch(experiment, run)
     return beside(_predict_one, experiment, run, list(experiment.train.targets))
 
 
@@ -166,6 +169,7 @@ def _predict_one(experiment: China, folder: Path, target: str, share: int, quiet
         "inputs": made_of(experiment, name),
         "effective_resolution": "that of the reanalysis, coarser than the posting",
         "made_with": mark,
+        **watch.attrs(experiment, run),
     }
     for kind, path in stores.items():
         if not path.exists() or store.open_store(path).attrs.get("made_with") != mark:

@@ -12,6 +12,7 @@ from frostline import classic, store
 from frostline.config_north import North
 from frostline.grid import Grid
 from frostline.runs import Run, write_json
+from frostline.steps import watch
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.model import nets, record_path
 from frostline.steps.places import FOREST
@@ -25,6 +26,7 @@ def validate(experiment: North, run: Run) -> dict[str, Any]:
     table = experiment.validate_
     if table is None:
         return {"skipped": "no [validate] table"}
+    leaks = watch.watch(experiment, run)
     records, truths = claims(experiment, run), references(experiment, run)
     day_role, cell_role = roles(experiment)
     time = xr.DataArray(days_of(experiment), dims="time")
@@ -46,8 +48,8 @@ def validate(experiment: North, run: Run) -> dict[str, Any]:
             level=table.confidence,
             seed=table.seed,
         )
-    write_json(run.path("scores.json"), rows)
-    return {"rows": len(rows), "records": list(records), "against": list(truths)}
+    write_json(run.path("scores.json"), watch.marked(rows, leaks))
+    return {"rows": len(rows), "records": list(records), "against": list(truths)} | watch.notes(leaks)
 
 
 def claims(experiment: North, run: Run) -> dict[str, xr.Dataset]:

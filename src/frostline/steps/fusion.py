@@ -13,9 +13,11 @@ import xarray as xr
 
 from frostline import fuse as fusing
 from frostline import store
+from frostline.clock import OVERPASS_NAMES
 from frostline.config_china import China
 from frostline.errors import InputError
 from frostline.runs import Run, read_json, write_json
+from frostline.steps import watch
 from frostline.steps.beside import beside
 from frostline.steps.common import days_of, grid_of, roles
 from frostline.steps.emulators import missing_path
@@ -33,8 +35,9 @@ ANCHOR = "reanalysis"  # joins the members where three are needed
 def fuse(experiment: China, run: Run) -> dict[str, Any]:
     """The recalibrated reanalysis, what fusing needs fitted on validation days, and a record for each rule.
 
-    In this order: a temperature for each member against the training stations (without any: against the reanalysis'
-    states), then weights of the tempered members, then the rules. `literal3` takes the probabilities as the networks
+    In this order, mornings and evenings each for themselves, as the networks are: a temperature for each member against
+    the training stations (without any: against the reanalysis' states), then weights of the tempered members, then the
+    rules. `literal3` takes the probabilities as the networks
     gave them, to the letter of Cui et al. 2024; `ctc` their classes. What was fitted lies in `fusion.json`.
     """
     table = experiment.fuse
@@ -62,33 +65,38 @@ def fuse(experiment: China, run: Run) -> dict[str, Any]:
     for name in set(fitted["rules"]) - set(wanted):
         shutil.rmtree(record_path(run, name), ignore_errors=True)
     steps = beside(_fuse_one, experiment, run, wanted)
-    return {k: fitted[k] for k in ("temperatures", "weights", "n", "days") if k in fitted} | {"records": steps}
+    return {k: fitted[k] for k in ("weights", "days")} | {"records": steps}
 
 
 def _fitted(
     experiment: China, run: Run, named: dict[str, xr.Dataset], stations: xr.Dataset | None, days: np.ndarray
 ) -> dict[str, Any]:
-    """Temperatures and weights, how many comparisons they stand on, and Brier scores before and after."""
+    """By pass and member: temperatures and weights, how many comparisons they stand on, Brier scores before."""
     table = experiment.fuse
     labels = _members(experiment, run, [ANCHOR])[ANCHOR] if table.weights == "brier" or stations is None else None
     teacher = stations if stations is not None else labels
-    if teacher is None or not (table.temperature or table.weights != "equal"):
-        return _equal(named)
-    claims, truth = fusing.samples(named, teacher, days=days)
-    out: dict[str, Any] = _equal(named) | {"n": int(truth.size)}
-    if table.temperature:
-        out["temperatures"] = {n: fusing.fit_temperature(p, truth) for n, p in zip(named, claims, strict=True)}
-    tempered = {n: fusing.temper(ds, out["temperatures"][n]) for n, ds in named.items()}
-    if table.weights == "stations" and stations is not None:
-        out["weights"] = fusing.weights_from_sites(tempered, stations, days=days)
-    elif table.weights == "brier" and labels is not None:
-        out["weights"] = fusing.weights_from_labels(tempered, labels, days=days)
-    out["brier"] = {n: float(np.mean((p - truth) ** 2)) for n, p in zip(named, claims, strict=True)}
+    passes = [int(code) for code in next(iter(named.values()))["overpass"].values]
+    out: dict[str, Any] = {key: {} for key in ("n", "temperatures", "weights", "brier")}
+    for code in passes:
+        name = OVERPASS_NAMES[code]
+        some = {n: ds.sel(overpass=[code]) for n, ds in named.items()}
+        out["n"][name], out["temperatures"][name] = 0, dict.fromkeys(named, 1.0)
+        out["weights"][name] = dict.fromkeys(named, 1 / len(named))
+        if teacher is None or not (table.temperature or table.weights != "equal"):
+            continue
+        judge = teacher.sel(overpass=[code])
+        claims, truth = fusing.samples(some, judge, days=days)
+        out["n"][name] = int(truth.size)
+        if table.temperature:
+            found = {n: fusing.fit_temperature(p, truth) for n, p in zip(some, claims, strict=True)}
+            out["temperatures"][name] = found
+        tempered = {n: fusing.temper(ds, out["temperatures"][name][n]) for n, ds in some.items()}
+        if table.weights == "stations" and stations is not None:
+            out["weights"][name] = fusing.weights_from_sites(tempered, judge, days=days)
+        elif table.weights == "brier" and labels is not None:
+            out["weights"][name] = fusing.weights_from_labels(tempered, labels.sel(overpass=[code]), days=days)
+        out["brier"][name] = {n: float(np.mean((p - truth) ** 2)) for n, p in zip(some, claims, strict=True)}
     return out
-
-
-def _equal(named: Records) -> dict[str, Any]:
-    return {"n": 0, "temperatures": dict.fromkeys(named, 1.0), "weights": dict.fromkeys(named, 1 / len(named))}
 
 
 def _collocated(
@@ -136,7 +144,7 @@ def _fuse_one(experiment: China, folder: Path, name: str, share: int, quiet: boo
     classes = [n for n in members if three and n.startswith("convlstm_")]
     scores = {n: store.open_store(missing_path(run, n))["missing"] for n in classes}
     attrs: dict[str, Any] = {"inputs": made_of(experiment, name)}
-    attrs |= {"effective_resolution": "that of the coarsest member"}
+    attrs |= {"effective_resolution": "that of the coarsest member"} | watch.attrs(experiment, run)
     if rule == "ctc":
         attrs["warnings"] = fitted["ctc"]["warnings"]
     attrs |= _rule_facts(fitted, rule)
@@ -166,9 +174,14 @@ def _by_rule(
         return fusing.fuse_ctc(some, b=b["b"], psi=psi, eta=eta, low_confidence=low)
     if rule == "literal3":
         return fusing.fuse(some, rule=rule, priority=fitted["priority"], missing=missing, low_confidence=low)
-    tempered = {n: fusing.temper(ds, fitted["temperatures"][n]) for n, ds in some.items()}
-    weights = fitted["weights"] if rule == "pool" else None
-    return fusing.fuse(tempered, rule=rule, weights=weights, priority=fitted["priority"], low_confidence=low)
+    made = []
+    for name, warmth in fitted["temperatures"].items():
+        code = [k for k, v in OVERPASS_NAMES.items() if v == name]
+        tempered = {n: fusing.temper(ds.sel(overpass=code), warmth[n]) for n, ds in some.items()}
+        weights = fitted["weights"][name] if rule == "pool" else None
+        priority = fitted["priority"]
+        made.append(fusing.fuse(tempered, rule=rule, weights=weights, priority=priority, low_confidence=low))
+    return xr.concat(made, "overpass", data_vars="minimal", coords="minimal", compat="override", join="override")
 
 
 def _rule_facts(fitted: dict[str, Any], rule: str) -> dict[str, Any]:
@@ -180,9 +193,9 @@ def _rule_facts(fitted: dict[str, Any], rule: str) -> dict[str, Any]:
         "fusion_records": members,
     }
     if rule in ("pool", "maxconf"):
-        facts["fusion_temperatures"] = [fitted["temperatures"][n] for n in members]
+        facts |= {f"fusion_temperatures_{k}": [v[n] for n in members] for k, v in fitted["temperatures"].items()}
     if rule == "pool":
-        facts["fusion_weights"] = [fitted["weights"][n] for n in members]
+        facts |= {f"fusion_weights_{k}": [v[n] for n in members] for k, v in fitted["weights"].items()}
     return facts
 
 

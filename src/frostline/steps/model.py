@@ -17,6 +17,7 @@ from frostline.grid import Grid, named
 from frostline.learn.checkpoint import load
 from frostline.runs import Run, read_json
 from frostline.schema import QUALITY
+from frostline.steps import watch
 from frostline.steps.beside import beside, teller, threads
 from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
@@ -43,6 +44,7 @@ def train(experiment: North, run: Run) -> dict[str, Any]:
     table = experiment.train
     if table is None:
         return {"skipped": "no [train] table"}
+    watch.watch_stations(experiment, run)
     (run.folder / FILE).unlink(missing_ok=True)
     if table.reference == "cell":
         write_reference(experiment, run, sorted({c for inputs in nets(table).values() for c in inputs}))
@@ -95,6 +97,7 @@ def predict(experiment: North, run: Run) -> dict[str, Any]:
     if experiment.predict.method == "reanalysis":
         return _reanalysis_records(experiment, run)
     assert experiment.train is not None
+    watch.watch(experiment, run)
     return beside(_predict_one, experiment, run, list(nets(experiment.train)))
 
 
@@ -107,6 +110,7 @@ def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: 
     stack = relative(experiment, run)
     checkpoint = load(run.path("checkpoints", name))
     attrs = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": list(checkpoint.channels)}
+    attrs |= watch.attrs(experiment, run)
     path = new_record(record_path(run, name), stack, grid_of(experiment), attrs)
     cover = cover_flags(stack)
     passes = {int(code): i for i, code in enumerate(stack["overpass"].values)}

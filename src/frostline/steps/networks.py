@@ -20,8 +20,9 @@ from frostline.read.insitu_ctp import read_ctp
 from frostline.read.insitu_folder import read_folder
 from frostline.read.series import NO_VALUE, Problem, Series
 from frostline.runs import Run
-from frostline.steps.common import roles
-from frostline.steps.places import draw, shallowest
+from frostline.split import station_roles
+from frostline.steps.common import roles, split_of
+from frostline.steps.places import shallowest
 from frostline.steps.refusals import Refuse
 
 Array = np.ndarray
@@ -36,7 +37,8 @@ def sites_of(
     """All stations on the grid as SITES (time, overpass, site), each with a `role`; None where there are none.
 
     CMA stations are "train" or "heldout", drawn from the cell's place so that stations of a cell share a role and
-    keep it; those in held-out boxes never teach, those in buffers are "buffer". Dense networks are "network".
+    keep it; those in held-out boxes never teach, those in buffers are "buffer", and so are those that would teach in
+    a cell with a node of a dense network. Dense networks are "network".
     """
     deepest, threshold = experiment.assemble.max_depth, experiment.assemble.threshold
     extremes: list[Series] = []
@@ -107,11 +109,13 @@ _NUMBERS = ("lon", "lat", "elevation", "depth")
 
 
 def _role(experiment: China, sites: xr.Dataset, grid: Grid) -> Array:
+    split, dense = split_of(experiment), sites["network"].values != NETWORK
+    assert split is not None
     rows, cols = grid.locate(sites["lon"].values, sites["lat"].values)
-    cell = roles(experiment)[1][rows, cols]
-    drawn = np.array([draw(r, c) for r, c in zip(rows, cols, strict=True)]) < experiment.split.heldout_stations
-    role = np.where((cell == "train") & ~drawn, "train", np.where(cell == "", "buffer", "heldout"))
-    return np.where(sites["network"].values == NETWORK, role, "network")
+    role = station_roles(split, roles(experiment)[1], rows, cols)
+    cell = rows * grid.shape[1] + cols
+    role = np.where((role == "train") & np.isin(cell, cell[dense]), "buffer", role)  # a node judges there
+    return np.where(dense, "network", role)
 
 
 def _places(inventory: Mapping[str, Any]) -> list[tuple[str, Path]]:

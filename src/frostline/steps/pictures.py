@@ -14,7 +14,7 @@ from frostline.config_china import China
 from frostline.config_north import North
 from frostline.report import write_report
 from frostline.runs import Run, finished, provenance, read_json
-from frostline.steps import panels, shelf
+from frostline.steps import panels, shelf, watch
 from frostline.steps.assumptions import assumptions
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.evidence import as_record, claims
@@ -49,6 +49,7 @@ def report(experiment: North, run: Run) -> dict[str, Any]:
         experiment=experiment.model_dump(by_alias=True, exclude_none=True),
         figures=[(figure, caption) for _, figure, caption in drawn],
         scores=scores,
+        tables=watch.sheets(scores),
         assumptions=assumptions(experiment),
         summary=_summary(experiment, run),
         warnings=_warnings(experiment, run),
@@ -87,7 +88,7 @@ def all_figures(experiment: North, run: Run) -> Drawn:
     if experiment.train is not None:
         drawn += _series(experiment, run)
     drawn += seasonal(experiment, run)
-    return drawn + panels.beside(experiment, run)
+    return watch.stamped(drawn + panels.beside(experiment, run), run)
 
 
 def _scores(experiment: North, run: Run) -> Drawn:
@@ -211,7 +212,7 @@ def _summary(experiment: North, run: Run) -> str:
 
 def _warnings(experiment: North, run: Run) -> list[str]:
     """What a reader must know before believing: broken inputs, days without files, what was skipped."""
-    out = []
+    out = watch.warnings(run)
     inventory = read_json(run.path("inventory.json"))
     for product, entry in inventory.items():
         if broken := entry["bad"] | entry["unreadable"]:

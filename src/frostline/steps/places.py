@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,8 @@ from frostline.read.insitu_uscrn import read_uscrn
 from frostline.read.series import NO_VALUE, Series
 from frostline.read.statics import load_elevation, load_land_cover, static_grid
 from frostline.runs import Run
-from frostline.steps.common import roles
+from frostline.split import Split, station_roles
+from frostline.steps.common import roles, split_of
 from frostline.steps.refusals import Refuse
 
 FOREST = (1, 2, 3, 4, 5)  # IGBP: evergreen, deciduous and mixed forests (formats.md 7)
@@ -86,11 +86,8 @@ def station_sites(
     if not series:
         return None
     sites = labels.station_labels(series, grid, dates=days, threshold=experiment.labels.threshold)
-    rows, cols = grid.locate(sites["lon"].values, sites["lat"].values)
-    cell_role = roles(experiment)[1][rows, cols]
-    share = experiment.split.heldout_stations if experiment.split is not None else 1.0
-    drawn = np.array([draw(r, c) for r, c in zip(rows, cols, strict=True)]) < share
-    role = np.where((cell_role == "train") & ~drawn, "train", np.where(cell_role == "", "buffer", "heldout"))
+    split = split_of(experiment) or Split((), (), (), heldout_stations=1.0)  # without one nothing teaches
+    role = station_roles(split, roles(experiment)[1], *grid.locate(sites["lon"].values, sites["lat"].values))
     return sites.assign_coords(role=("site", role))
 
 
@@ -102,11 +99,6 @@ def shallowest(series: Sequence[Series]) -> list[Series]:
         if one.depth < held.depth:
             best[one.network, one.site] = one
     return list(best.values())
-
-
-def draw(row: int, col: int) -> float:
-    """A number in 0..1 that belongs to a cell and to nothing else."""
-    return int(hashlib.sha256(f"{row},{col}".encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
 
 
 def _raster(inventory: Mapping[str, Any], product: str, grid: Grid) -> tuple[Grid, np.ndarray]:

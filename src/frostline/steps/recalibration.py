@@ -15,6 +15,7 @@ from frostline.grid import Grid
 from frostline.labels import FREEZING
 from frostline.runs import Run
 from frostline.schema import QUALITY
+from frostline.steps import watch
 from frostline.steps.common import grid_of, roles
 from frostline.steps.shelf import made_of, new_store, record_path, sites_of
 
@@ -41,6 +42,7 @@ def recalibrate(experiment: China, run: Run) -> dict[str, Any]:
     attrs = {
         "source": "reanalysis recalibrated on training stations: " + ", ".join(names),
         "inputs": made_of(experiment, "recalibrated"),
+        **watch.attrs(experiment, run),
     }
     new_store(experiment, path, stack, variables=("frozen", "quality", "age"), attrs=attrs)
     land = stack["land"].values == 1

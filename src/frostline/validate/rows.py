@@ -15,6 +15,7 @@ from frostline.grid import Grid
 from frostline.scores import SCORES, brier_skill
 from frostline.tally import tally, tally_cells, with_days
 from frostline.validate.agreement import OF_DAYS, with_shares
+from frostline.validate.calibration import MIDDLE, RELIABILITY, reliability, reliability_cells
 from frostline.validate.intervals import (
     bounds,
     draw_clusters,
@@ -65,14 +66,15 @@ def evaluate(
 
     **Common sample**: all records given together are scored on the cell-days where every one of them is known, so
     that their differences are fair; `coverage` and `n` say how much that leaves. Give records apart to score each
-    on its own cells. `scores`: by name, of sums (`frostline.scores`, `validate.agreement`). `brier_skill` is relative
-    to the record named by `climatology`, and absent without it. `differences`: pairs (a, b) of records; the accuracy
-    of a less that of b, on all cell-days that these two know, is `accuracy_difference` of record `a-b`. It is
-    subtracted day by day, so that what both get wrong widens nothing.
+    on its own cells. `scores`: by name, of sums (`frostline.scores`, `validate.agreement`, `validate.calibration`).
+    `brier_skill` is relative to the record named by `climatology`, and absent without it. `differences`: pairs (a, b)
+    of records; the accuracy of a less that of b, on all cell-days that these two know, is `accuracy_difference` of
+    record `a-b`. It is subtracted day by day, so that what both get wrong widens nothing.
 
     `lo`, `hi` hold `level` of the bootstrap over blocks of `block` days; against sites over sites too, and the wider
-    of both is given; NaN for fewer than LEAST_DAYS days. `n`: cell-days compared. `n_effective`: what the days are
-    worth as independent days (`effective_days`). Data are read by blocks of days; only daily sums are kept.
+    of both is given; NaN for fewer than LEAST_DAYS days. `n`: cell-days compared, of `ece_middle` those in doubt.
+    `n_effective`: what the days are worth as independent days (`effective_days`). Data are read by blocks of days;
+    only daily sums are kept.
     """
     grid = same_grid(records)
     names = list(records)
@@ -82,7 +84,8 @@ def evaluate(
     for against, truth in truths.items():
         masks = _masks(strata or {}, grid, truth)
         groups = _groups(days, common_days(*records.values(), truth), against, seasons)
-        alone, paired = _sums(records, truth, masks, groups, differences, both, shares="correlation" in scores)
+        further = [name in scores for name in ("correlation", "ece")]
+        alone, paired = _sums(records, truth, masks, groups, differences, both, *further)
         jobs: list[Job] = [(names, *alone, of), ([f"{a}-{b}" for a, b in differences], *paired, _difference)]
         for (split, part), dates in groups.items():
             shown = masks if part == "all" else {name: mask for name, mask in masks.items() if name in seasonal}
@@ -95,6 +98,7 @@ def evaluate(
                 if (split, part) in by_site and len(dates) >= LEAST_DAYS:
                     found = _widened(found, by_site[split, part], list(shown.values()), told, resamples, level, seed)
                 worth, n = _worth(sums, dates), sums["n"].sum(axis=0)
+                inner = sum(sums[name].sum(axis=0) for name in MIDDLE if name in sums)
                 rows += [
                     {
                         "record": record,
@@ -106,7 +110,7 @@ def evaluate(
                         "value": float(value[at]),
                         "lo": float(low[at]),
                         "hi": float(high[at]),
-                        "n": round(float(n[at])),
+                        "n": round(float((inner if score == "ece_middle" else n)[at])),
                         "n_effective": float(worth[at]),
                     }
                     for i, record in enumerate(claimants)
@@ -125,12 +129,13 @@ def _sums(
     groups: Mapping[Group, Array],
     differences: Sequence[tuple[str, str]],
     both: bool,
-    *,
     shares: bool,
+    bins: bool,
 ) -> tuple[Kept, Kept]:
     """Daily sums (time, overpass, stratum, record) and, against sites, each group's (overpass, site, record).
 
-    The tallies of the records on their common sample; and the sums of pairs, None without any.
+    The tallies of the records on their common sample, with those of `bins` of probability and of daily `shares` where
+    wanted; and the sums of pairs, None without any.
     """
     wanted = np.unique(np.concatenate(list(groups.values())))
     to_sites = "site" in truth["frozen"].dims
@@ -140,14 +145,19 @@ def _sums(
     for fields, state in matched(records, truth, days=wanted):
         common = sum(field.isnull() for field in fields.values()) == 0
         fair = {name: field.where(common) for name, field in fields.items()}
-        daily[0].append(_joined([tally(f, state, weights=area, strata=masks) for f in fair.values()]))
+        parts = [tally(f, state, weights=area, strata=masks) for f in fair.values()]
+        if bins:
+            more = (reliability(f, state, weights=area, strata=masks) for f in fair.values())
+            parts = [whole.assign(part) for whole, part in zip(parts, more, strict=True)]
+        daily[0].append(_joined(parts))
         if differences:
             daily[1].append(ahead(fields, state, differences, weights=area, strata=masks))
         for group, dates in groups.items() if to_sites else ():
             inside = np.isin(state["time"].values, dates)
             if not inside.any():
                 continue
-            some = [_joined([tally_cells(f[inside], state[inside]) for f in fair.values()])]
+            pairs = [(f[inside], state[inside]) for f in fair.values()]
+            some = [_joined([tally_cells(*p).assign(reliability_cells(*p) if bins else {}) for p in pairs])]
             if differences:
                 some.append(ahead_cells({n: f[inside] for n, f in fields.items()}, state[inside], differences))
             for kept, part in zip(by_site, some, strict=False):
@@ -197,6 +207,8 @@ def _with_ends(sums: Sums, dates: Array, draws: tuple[Array, float], of: Of, lev
     values = of({name: array.sum(axis=0) for name, array in sums.items()})
     drawn = of(resample(draws[0], sums))
     ends = {name: bounds(d, units=draws[1], level=level) for name, d in drawn.items()}
+    for name in RELIABILITY.keys() & ends.keys():  # draws are noisier than the sample, and noise counts as error
+        ends[name] = np.minimum(ends[name][0], values[name]), np.maximum(ends[name][1], values[name])
     if len(dates) < LEAST_DAYS:
         ends = {name: (np.full_like(v, np.nan), np.full_like(v, np.nan)) for name, v in values.items()}
     return {name: (value, *ends[name]) for name, value in values.items()}
