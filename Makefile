@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 THREADS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: check install demo test bench docs clean
+.PHONY: check install demo test bench ablation docs clean
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -35,6 +35,9 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+ablation: $(STAMP)
+	$(BIN)/python tools/ablation.py
 
 docs: $(STAMP)
 	$(BIN)/python tools/reference.py

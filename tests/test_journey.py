@@ -26,8 +26,11 @@ pytestmark = pytest.mark.slow
 FIELDS = {"record", "against", "split", "overpass", "stratum", "score", "value", "lo", "hi", "n", "n_effective"}
 RECORDS = {"unet", "climatology", "climatology_truth", "persistence", "reanalysis"}
 AGAINST = {"truth", "truth_t0", "reanalysis", "stations"}
+DIFFERENCES = {f"unet-{name}" for name in RECORDS - {"unet"}}
 STRATA = {"all", "area:trained", "area:heldout", "landcover:forest", "landcover:nonforest", "season:MAM"}
+STRATA |= {"transitions:>5", "age:0", "age:1-2"}
 SCORES = {"accuracy", "frozen_accuracy", "thawed_accuracy", "mcc", "f1_frozen", "brier", "brier_skill"}
+SCORES |= {"ece", "ece_middle", "brier_reliability", "brier_resolution", "accuracy_difference"}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def rows(finished):  # noqa: F811
 
 def test_scores_have_the_rows_and_names_that_are_promised(rows):
     assert all(set(row) == FIELDS for row in rows)
-    assert {row["record"] for row in rows} == RECORDS
+    assert {row["record"] for row in rows} == RECORDS | DIFFERENCES
     assert {row["against"] for row in rows} == AGAINST
     assert {row["split"] for row in rows} == {"train", "validation", "heldout"}
     assert {row["overpass"] for row in rows} == {"am", "pm"}
@@ -191,7 +194,8 @@ def test_rivals_are_scored_beside_the_net_and_quietly(scored, tmp_path, capsys):
     notes = play(run, "validate", **{"train.compare": [["tb_36v", "tb_36h"]]})
     assert capsys.readouterr() == ("", "")
     assert set(notes["train"]) == {"unet", "unet_36"}
-    assert {row["record"] for row in read_json(run / "scores.json")} == RECORDS | {"unet_36"}
+    rivals = {row["record"] for row in read_json(run / "scores.json")} - DIFFERENCES
+    assert rivals == RECORDS | {"unet_36", "unet-unet_36"}
     assert load_checkpoint(run / "checkpoints" / "unet_36").channels[:2] == ("tb_36v", "tb_36h")
     same = [load_checkpoint(folder / "checkpoints" / "unet").weights for folder in (run, scored)]
     assert all(np.array_equal(same[0][name], same[1][name]) for name in same[0])  # a rival changes nothing

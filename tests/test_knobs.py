@@ -146,6 +146,7 @@ KNOBS: dict[str, Knob] = {
     "split.heldout_boxes": train([[0.0, 0.5, 1.0, 1.0]]),
     "split.validation_boxes": train([[0.0, 0.0, 0.25, 0.25]], "history"),
     "split.heldout_stations": Knob(0.9, "assemble", "stack"),
+    "split.calibration_stations": Knob(0.5, "assemble", "stack", along={"predict.calibrate": "temperature"}),
     "split.buffer_days": train(2),
     "split.buffer_cells": train(3),
     "train.inputs": train(["tb_1v", "tb_1h"]),
@@ -170,6 +171,9 @@ KNOBS: dict[str, Knob] = {
     "train.seed": train(2),
     "predict.method": Knob("reanalysis", "predict", "record_reanalysis", along={"train": None, "validate": None}),
     "predict.low_confidence": Knob(0.4, "predict", "record"),
+    "predict.calibrate": Knob(
+        "temperature", "predict", "checkpoints/calibration.json", along={"split.calibration_stations": 0.5}
+    ),
     "predict.more_grids": Knob(["N36"], "predict", "record_N36", True),
     "validate.block_days": scores(1),
     "validate.resamples": scores(60),

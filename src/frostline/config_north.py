@@ -96,11 +96,22 @@ class TrainTable(Table):
     seed: int = Field(1, description="of weights, crops and order")
 
 
+class NorthSplitTable(SplitTable):
+    """As of every system, with stations that calibrate."""
+
+    calibration_stations: Share = Field(
+        0.0, description="share of stations that only calibrate, drawn beside heldout_stations"
+    )
+
+
 class PredictTable(Table):
     """The record."""
 
     method: Literal["net", "reanalysis"] = Field("net", description="the trained net, or the reanalysis' own state")
     low_confidence: Share = Field(0.1, description="flagged when |p - 0.5| is smaller")
+    calibrate: Literal["none", "temperature", "isotonic"] = Field(
+        "none", description="scaling of probabilities at stations of their own; kept where it is sure to help"
+    )
     more_grids: tuple[GridName, ...] = Field((), description="further whole grids for a reanalysis record")
 
 
@@ -132,7 +143,7 @@ class North(Table):
     inputs: InputsTable = InputsTable()
     assemble: AssembleTable = AssembleTable()
     labels: LabelsTable = LabelsTable()
-    split: SplitTable | None = None
+    split: NorthSplitTable | None = None
     train: TrainTable | None = None
     predict: PredictTable = PredictTable()
     validate_: ValidateTable | None = Field(None, alias="validate")
@@ -147,10 +158,17 @@ class North(Table):
             raise ValueError('predict.method = "net" needs a [train] table')
         if self.predict.method == "reanalysis" and self.train is not None:
             raise ValueError('predict.method = "reanalysis" leaves the [train] table without use: take one of them out')
+        if self.predict.method == "reanalysis" and self.predict.calibrate != "none":
+            raise ValueError('predict.calibrate is for predict.method = "net"')
         if self.predict.method == "net" and self.predict.more_grids:
             raise ValueError('predict.more_grids is for predict.method = "reanalysis"')
         if self.train is not None and self.split is None:
             raise ValueError("[train] needs a [split] table")
+        calibrating = self.split is not None and self.split.calibration_stations > 0
+        if calibrating != (self.predict.calibrate != "none"):
+            raise ValueError("predict.calibrate needs split.calibration_stations above 0, and these need it")
+        if self.split is not None and self.split.heldout_stations + self.split.calibration_stations > 1:
+            raise ValueError("split.heldout_stations and split.calibration_stations are shares of one whole")
         asked = [*(self.report.days or ()), *(day for span in self.export.cog for day in span)]
         outside = [day for day in asked if not self.period.start <= day <= self.period.end]
         if outside:

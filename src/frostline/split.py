@@ -24,7 +24,8 @@ class Split:
 
     `heldout_boxes` judge, `validation_boxes` choose the epoch; each is (top, left, bottom, right) as shares of
     the window's rows and columns. `buffer_days` around every change of role and `buffer_cells` around every box
-    belong to nobody. `heldout_stations` is the share of cells whose stations never teach.
+    belong to nobody. `heldout_stations` is the share of cells whose stations never teach, `calibration_stations` that
+    of those whose stations neither teach nor judge.
     """
 
     train: tuple[Period, ...]
@@ -35,6 +36,7 @@ class Split:
     buffer_days: int = 10
     buffer_cells: int = 2
     heldout_stations: float = 0.25
+    calibration_stations: float = 0.0
 
     def __post_init__(self) -> None:
         spans = [(np.datetime64(a), np.datetime64(b), role) for role in ROLES for a, b in getattr(self, role)]
@@ -88,7 +90,7 @@ def cell_roles(split: Split, grid: Grid) -> np.ndarray:
 
 
 def station_roles(split: Split, cells: np.ndarray, rows: Any, cols: Any) -> np.ndarray:
-    """The role of stations in cells of some roles (y, x), (station,) str: train, heldout, or buffer for nobody.
+    """The role of stations in cells of some roles (y, x), (station,): train, heldout, calibrate, or buffer for nobody.
 
     It is drawn from the cell's place: stations of a cell share it and keep it when others come or go. Those in
     held-out and validation boxes never teach.
@@ -97,9 +99,11 @@ def station_roles(split: Split, cells: np.ndarray, rows: Any, cols: Any) -> np.n
     >>> station_roles(s, np.array([["train", "train", "", "heldout"]]), [0, 0, 0, 0], [0, 1, 2, 3]).tolist()
     ['heldout', 'train', 'buffer', 'heldout']
     """
-    cell = cells[rows, cols]
-    drawn = np.array([draw(int(r), int(c)) for r, c in zip(rows, cols, strict=True)]) < split.heldout_stations
-    return np.where((cell == "train") & ~drawn, "train", np.where(cell == "", "buffer", "heldout"))
+    cell, judging = cells[rows, cols], split.heldout_stations
+    drawn = np.array([draw(int(r), int(c)) for r, c in zip(rows, cols, strict=True)])
+    others = np.where(drawn < judging + split.calibration_stations, "calibrate", "train")
+    inside = np.where(drawn < judging, "heldout", others)
+    return np.where(cell == "train", inside, np.where(cell == "", "buffer", "heldout"))
 
 
 def draw(row: int, col: int) -> float:

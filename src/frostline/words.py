@@ -8,6 +8,7 @@ import numpy as np
 # How scores.json's names are written out for people.
 NAMES = {
     "unet": "U-Net",
+    "unet_raw": "U-Net, not calibrated",
     "fused": "fused",
     "convlstm_smap": "ConvLSTM (SMAP)",
     "convlstm_esdr": "ConvLSTM (ESDR)",

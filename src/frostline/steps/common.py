@@ -12,6 +12,7 @@ import xarray as xr
 from frostline import clock
 from frostline.config import Experiment, Gridded
 from frostline.config_china import ChinaSplitTable
+from frostline.config_north import NorthSplitTable
 from frostline.errors import ConfigError, InputError
 from frostline.grid import Grid, named
 from frostline.runs import Run
@@ -131,6 +132,7 @@ def split_of(experiment: Gridded) -> Split | None:
         buffer_days=table.buffer_days,
         buffer_cells=table.buffer_cells,
         heldout_stations=table.heldout_stations,
+        calibration_stations=table.calibration_stations if isinstance(table, NorthSplitTable) else 0.0,
     )
 
 

@@ -12,13 +12,19 @@ from frostline import classic, store
 from frostline.config_north import North
 from frostline.grid import Grid
 from frostline.runs import Run, write_json
+from frostline.scores import SCORES
 from frostline.steps import watch
+from frostline.steps.calibrate import RAW
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.model import nets, record_path
 from frostline.steps.places import FOREST
+from frostline.validate.calibration import RELIABILITY
 from frostline.validate.rows import evaluate
 
 SPLITS = ("train", "validation", "heldout")
+TRANSITIONS = 5  # days a year; Donahue et al. 2023, section 3.3
+AGES = {"age:0": (0, 0), "age:1-2": (1, 2), "age:3+": (3, 254)}  # days to the nearest observation of the oldest input
+BLOCK_DAYS = 32
 
 
 def validate(experiment: North, run: Run) -> dict[str, Any]:
@@ -43,11 +49,14 @@ def validate(experiment: North, run: Run) -> dict[str, Any]:
             {against: truth},
             days=days,
             strata=strata(experiment, run, cell_role),
+            scores=SCORES | RELIABILITY,
+            differences=[("unet", name) for name in judged if name not in ("unet", RAW)] if "unet" in judged else [],
             block=table.block_days,
             resamples=table.resamples,
             level=table.confidence,
             seed=table.seed,
         )
+    rows += by_age(experiment, run, records, truths, days)
     write_json(run.path("scores.json"), watch.marked(rows, leaks))
     return {"rows": len(rows), "records": list(records), "against": list(truths)} | watch.notes(leaks)
 
@@ -56,7 +65,8 @@ def claims(experiment: North, run: Run) -> dict[str, xr.Dataset]:
     """Records to be judged, lazily: the nets' and what they must beat."""
     stack = store.open_store(run.path("stack.zarr"), chunks={})
     grid, day_role = grid_of(experiment), roles(experiment)[0]
-    names = nets(experiment.train) if experiment.train is not None else {}
+    names = [*nets(experiment.train)] if experiment.train is not None else []
+    names += [RAW] if experiment.predict.calibrate != "none" else []
     records = {name: store.open_store(record_path(run, name)) for name in names}
     if "label_reanalysis" not in stack:
         return records
@@ -103,7 +113,61 @@ def strata(experiment: North, run: Run, cell_role: np.ndarray) -> Mapping[str, n
     if "land_cover" in stack:
         forest = np.isin(stack["land_cover"].values, FOREST)
         masks |= {"landcover:forest": forest, "landcover:nonforest": ~forest}
+    taught = roles(experiment)[0] == "train"
+    if "label_reanalysis" in stack and taught.any():
+        restless = transition_days(stack["label_reanalysis"], days=taught) > TRANSITIONS
+        masks |= {"transitions:>5": restless & (stack["land"].values == 1)} if restless.any() else {}
     return masks
+
+
+def transition_days(states: xr.DataArray, *, days: np.ndarray) -> np.ndarray:
+    """Days a year (y, x) on which morning and evening differ, among the chosen `days`; NaN where never both are known.
+
+    `states` (time, overpass, y, x): 1 frozen, 0 thawed, NaN. Days with one state unknown are not counted as days.
+    """
+    changed, known = (np.zeros(states.shape[2:]) for _ in range(2))
+    chosen = np.flatnonzero(days)
+    for start in range(0, len(chosen), BLOCK_DAYS):
+        morning, evening = np.moveaxis(states[chosen[start : start + BLOCK_DAYS], :2].values, 1, 0)
+        both = np.isfinite(morning) & np.isfinite(evening)
+        changed += (both & (morning != evening)).sum(axis=0)
+        known += both.sum(axis=0)
+    return changed / np.where(known > 0, known, np.nan) * 365.25
+
+
+def by_age(
+    experiment: North,
+    run: Run,
+    records: Mapping[str, xr.Dataset],
+    truths: Mapping[str, xr.Dataset],
+    days: Mapping[str, xr.DataArray],
+) -> list[dict[str, Any]]:
+    """Rows of the held-out days against the truth (or the reanalysis) alone, told apart by the gap age of `unet`.
+
+    Age belongs to a cell-day, not to a cell, so each class is a truth that is unknown elsewhere.
+    """
+    table = experiment.validate_
+    against = next((name for name in ("truth", "reanalysis") if name in truths), None)
+    if table is None or against is None or "unet" not in records or "heldout" not in days:
+        return []
+    age = store.open_store(record_path(run, "unet"), chunks={})["age"]
+    judged = {name: r for name, r in records.items() if name != against}
+    rows: list[dict[str, Any]] = []
+    for name, (youngest, oldest) in AGES.items():
+        known = (age >= youngest) & (age <= oldest)
+        some = truths[against].assign(frozen=truths[against]["frozen"].where(known.variable))
+        found = evaluate(
+            judged,
+            {against: some},
+            days={"heldout": days["heldout"]},
+            scores=SCORES | RELIABILITY,
+            block=table.block_days,
+            resamples=table.resamples,
+            level=table.confidence,
+            seed=table.seed,
+        )
+        rows += [row | {"stratum": name} for row in found if row["stratum"] == "all" and row["n"]]
+    return rows
 
 
 def as_record(frozen: xr.DataArray, grid: Grid) -> xr.Dataset:

@@ -17,7 +17,7 @@ from frostline.grid import Grid, named
 from frostline.learn.checkpoint import load
 from frostline.runs import Run, read_json
 from frostline.schema import QUALITY
-from frostline.steps import watch
+from frostline.steps import calibrate, watch
 from frostline.steps.beside import beside, teller, threads
 from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
@@ -46,6 +46,7 @@ def train(experiment: North, run: Run) -> dict[str, Any]:
         return {"skipped": "no [train] table"}
     watch.watch_stations(experiment, run)
     (run.folder / FILE).unlink(missing_ok=True)
+    (run.folder / calibrate.FILE).unlink(missing_ok=True)
     if table.reference == "cell":
         write_reference(experiment, run, sorted({c for inputs in nets(table).values() for c in inputs}))
     return beside(_train_one, experiment, run, list(nets(table)))
@@ -98,7 +99,14 @@ def predict(experiment: North, run: Run) -> dict[str, Any]:
         return _reanalysis_records(experiment, run)
     assert experiment.train is not None
     watch.watch(experiment, run)
-    return beside(_predict_one, experiment, run, list(nets(experiment.train)))
+    notes: dict[str, Any] = beside(_predict_one, experiment, run, list(nets(experiment.train)))
+    if experiment.predict.calibrate == "none":
+        (run.folder / calibrate.FILE).unlink(missing_ok=True)
+        shutil.rmtree(record_path(run, calibrate.RAW), ignore_errors=True)
+        return notes
+    found = calibrate.calibrate(experiment, run, raw=record_path(run, calibrate.RAW), into=record_path(run, "unet"))
+    said = {name: {k: one[k] for k in ("kept", "gain", "sites")} for name, one in found.items()}
+    return notes | {"calibration": said}
 
 
 def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: bool) -> int:
@@ -111,7 +119,8 @@ def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: 
     checkpoint = load(run.path("checkpoints", name))
     attrs = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": list(checkpoint.channels)}
     attrs |= watch.attrs(experiment, run)
-    path = new_record(record_path(run, name), stack, grid_of(experiment), attrs)
+    raw = name == "unet" and experiment.predict.calibrate != "none"
+    path = new_record(record_path(run, calibrate.RAW if raw else name), stack, grid_of(experiment), attrs)
     cover = cover_flags(stack)
     passes = {int(code): i for i, code in enumerate(stack["overpass"].values)}
     batch = store.chunk_days(grid_of(experiment))

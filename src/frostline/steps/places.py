@@ -67,7 +67,7 @@ def station_sites(
     """All stations on the grid sampled at the overpasses, each with a `role`; None where no archive is named.
 
     Stations of a cell share their role, drawn from the cell's place, so it does not change when stations come or
-    go; those in the held-out area never teach.
+    go; those in the held-out area never teach. Stations that calibrate neither teach nor judge.
     """
     series: list[Series] = []
     for product, read in STATIONS.items():
