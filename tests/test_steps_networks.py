@@ -35,12 +35,22 @@ def test_the_morning_is_the_minimum_of_a_date_and_the_afternoon_its_maximum():
         series("b", "min", [-3.0], dates=DATES[2:3]),
         series("far", "min", [-3, -3, -3, -3], lon=10.0),
     ]
-    ds = networks.daily_extremes(some, GRID, dates=DATES, threshold=273.15)
+    ds = networks.daily_extremes(some, GRID, dates=DATES, threshold=273.15, rule="extremes")
     assert ds["site"].values.tolist() == ["a", "b"] and ds.attrs["sites_outside_grid"] == 1
     assert ds["frozen"].values[:, 0, 0].tolist() == [1, 1, 0, 1]
     assert ds["frozen"].values[:, 1, 0].tolist() == [1, 0, 0, 0]  # 0 degC itself is thawed
     assert np.isnan(ds["frozen"].values[[0, 1, 3], 0, 1]).all() and np.isnan(ds["frozen"].values[:, 1, 1]).all()
     np.testing.assert_allclose(ds["soil_temperature"].values[0, :, 0], [268.15, 272.15], atol=1e-4)
+
+
+def test_the_soil_swings_less_than_the_surface_and_later():
+    some = [series("a", "min", [-5, -5, -1, -2]), series("a", "max", [-1, 3, 8, 2]), series("b", "min", [-3.0] * 4)]
+    ds = networks.daily_extremes(some, GRID, dates=DATES, threshold=273.15)
+    # by hand, .544 of the half range: -3 -+ 1.09, -1 -+ 2.18, 3.5 -+ 2.45, 0 -+ 1.09
+    kelvin = [[-4.09, -1.91], [-3.18, 1.18], [1.05, 5.95], [-1.09, 1.09]]
+    np.testing.assert_allclose(ds["soil_temperature"].values[..., 0] - 273.15, kelvin, atol=0.01)
+    assert ds["frozen"].values[..., 0].tolist() == [[1, 1], [1, 0], [0, 0], [1, 0]]
+    assert np.isnan(ds["frozen"].values[..., 1]).all()  # half of what it takes
 
 
 def write_network(folder, name, *, depth=0.05, celsius=-2.0):

@@ -25,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path("runs/steps"))
     parser.add_argument("--seed", type=int, default=4)
+    parser.add_argument("--size", type=int, default=16, help="cells of a side")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     print("| steps | " + " | ".join(f"{name}, {o}" for name in RECORDS for o in ("am", "pm")) + " | n |")
@@ -41,6 +42,8 @@ def main() -> None:
         overrides = (
             f"twin.seed={options.seed}",
             'period.start="2015-01-01"',
+            f"grid.shape=[{options.size}, {options.size}]",
+            f"train.crop={min(options.size, 32)}",
             "assemble.hours_before=[6, 5, 4, 3, 2, 1]",
             f"train.steps={count}",
         )

@@ -81,6 +81,9 @@ class PredictorsTable(Table):
     )
     regrid: Literal["bilinear", "nearest"] = Field("bilinear", description="reanalysis onto the grid")
     threshold: float = Field(273.15, description="frozen below this soil temperature, K")
+    station_rule: Literal["damped", "extremes"] = Field(
+        "damped", description="daily extremes at 0 cm as 0-7 cm at 06 and 18 h, or as they are (Cui et al. 2024)"
+    )
     max_depth: NotNegative = Field(0.05, description="deepest station sensor, m")
 
 

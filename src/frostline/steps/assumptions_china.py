@@ -61,8 +61,9 @@ FUSION: list[Line] = [
     (
         "Meteorological stations",
         "Daily minimum and maximum at 0 cm.",
-        "Minimum as morning, maximum as evening: another depth and another hour than the record's, which biases what "
-        "is learnt from them and what is scored against them.",
+        "Taken as a wave that soil damps and delays, to 0-7 cm at 6 and 18 h (textbook diffusivity, nothing fitted): "
+        "the surface itself sees frost in the morning and thaw in the evening that the soil has not. As they are is an "
+        "option.",
     ),
     (
         "Trends",
