@@ -83,7 +83,7 @@ def test_no_score_without_n_and_interval(tmp_path: Path) -> None:
     rows = [row(), row(overpass="pm", value=0.1234, lo=None), row(record="persistence", value=0.5678, n=0),
             row(record="climatology", value=float("nan"))]  # fmt: skip
     text = make(tmp_path / "r.html", scores=rows)
-    assert "0.936" in text and "[0.924, 0.947]" in text and "412\u202f345" in text
+    assert "0.936" in text and "[0.924, 0.947]" in text and "412,345" in text
     assert "0.123" not in text and "0.568" not in text and "persistence" not in text and "nan" not in text
     assert "(3\nscores of this run)" in text
 
@@ -104,7 +104,7 @@ def test_headline_by_hand() -> None:
         ("U-Net", "AM"), ("reanalysis", "PM"), ("other", "AM"),
     ]  # fmt: skip
     trained, heldout = table["lines"][0]["cells"]
-    assert trained["accuracy"] == {"value": "0.936", "interval": "0.924, 0.947", "n": "412\u202f345"}
+    assert trained["accuracy"] == {"value": "0.936", "interval": "0.924, 0.947", "n": "412,345"}
     assert trained["brier_skill"]["value"] == "−0.020"
     assert heldout["accuracy"]["n"] == "7" and heldout["brier_skill"] is None
     assert headline(rows, "reanalysis") is None

@@ -1,5 +1,7 @@
 """The step of the seasons on a run folder made by hand: files, rows, pairs with the truth, breaks, gaps."""
 
+import shutil
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -221,6 +223,15 @@ def test_without_a_twin_there_is_no_pair_and_no_stale_file(folder, tmp_path):
     assert not (tmp_path / "seasons_fused.nc").exists()
     with xr.open_dataset(tmp_path / "trend_cells.nc", engine="h5netcdf") as ds:
         assert ds["record"].values.tolist() == ["esdr"]
+
+
+def test_what_a_former_run_left_is_no_record(folder, tmp_path):
+    place = shutil.copytree(folder, tmp_path / "run")
+    shutil.copytree(place / "record.zarr", place / "record_convlstm_smap.zarr")
+    changed = experiment(records=["fused", "convlstm_smap"])
+    only = {"train": changed.train.model_copy(update={"targets": ("esdr",)})}
+    notes = season(changed.model_copy(update=only), Run(place, quiet=True))
+    assert notes["absent"] == ["convlstm_smap"] and not (place / "seasons_convlstm_smap.nc").exists()
 
 
 def test_none_of_the_records_is_one_line(folder, tmp_path):

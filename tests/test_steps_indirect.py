@@ -9,6 +9,7 @@ import xarray as xr
 
 from china_evidence import WRONG, experiment, make
 from frostline.clock import days
+from frostline.errors import ConfigError
 from frostline.grid import named
 from frostline.runs import Run, read_json
 from frostline.schema import record
@@ -22,6 +23,19 @@ SETS = [
     ["convlstm_smap", "convlstm_esdr", "reanalysis"],
     ["smap", "esdr", "reanalysis", "convlstm_smap"],
 ]
+
+
+def test_maps_of_sets_that_are_no_longer_asked_for_go(tmp_path):
+    run = make(tmp_path, twin=False)
+    run.path("collocation_cells.nc").write_bytes(b"of an earlier run")
+    notes = indirect.collocate(experiment(collocate={"sets": [], "resamples": 20}), run)
+    assert notes["sets"] == 0 and not run.path("collocation_cells.nc").exists()
+
+
+@pytest.mark.parametrize("members", [["smap", "esdr"], ["stations"] * 3, ["smap", "esdr", "smap"], []])
+def test_sets_that_cannot_be_are_refused_before_any_is_counted(tmp_path, members):
+    with pytest.raises(ConfigError, match=r"E-CONFIG  collocate\.sets: .*not three to 6 different records"):
+        indirect.collocate(experiment(collocate={"sets": [SETS[0], members]}), Run(tmp_path))
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +129,9 @@ def test_what_gives_no_number_says_why(tmp_path, monkeypatch):
     for row in [*constant["rows"], *[r for r in copied["rows"] if r["stratum"] == "all"]]:
         assert row["sensitivity"] is row["specificity"] is row["b"] is None and row["rank"] == 0
         assert row["n"] > 0 and "true_sensitivity" not in row
-    assert absent["skipped"] == "not known on the held-out days: smap" and absent["rows"] == []
-    assert "not known on the held-out days: smap" in told.getvalue() and notes["skipped"] == 1
-    short = {"train": [["2015-01-01", "2015-09-30"]], "validation": [["2015-10-01", "2015-12-31"]]}
+    assert absent["skipped"] == "not known on days that taught nothing: smap" and absent["rows"] == []
+    assert "not known on days that taught nothing: smap" in told.getvalue() and notes["skipped"] == 1
+    short = {"train": [["2015-01-01", "2016-02-29"]], "validation": [["2016-03-06", "2016-12-31"]]}
     brief = experiment(split={**short, "heldout": [["2016-03-01", "2016-03-05"]], "buffer_days": 0})
     monkeypatch.setattr(shelf, "records", lambda *_: real)
     with contextlib.redirect_stderr(io.StringIO()):

@@ -3,6 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+import test_read_esdr as esdr_by_hand
+import test_read_smap as smap_by_hand
 from china_files import (
     GRID,
     by_clock,
@@ -15,10 +17,10 @@ from china_files import (
     write_smap_day,
 )
 from frostline import schema, store
-from frostline.errors import ConfigError
+from frostline.errors import ConfigError, InputError
 from frostline.grid import named
 from frostline.runs import read_json, record_step
-from frostline.steps import agency_labels, archives, predictors, soil_hours
+from frostline.steps import agency_labels, archives, classes, predictors, soil_hours
 
 NAMES = ("soil_temperature", "precipitation")
 
@@ -48,6 +50,7 @@ def test_moments_are_whole_utc_hours_and_a_rest():
     np.testing.assert_allclose(local.rest[0], 7.0 - lon / 15.0, atol=1e-6)
     assert (utc.hour[0] == 6).all() and (utc.hour[1] == 18).all() and not utc.rest.any()
     assert local.wanted((0, 2)).tolist() == [-3, -2, -1, 0, 9, 10, 11, 12]
+    assert utc.wanted((0, 2)).tolist() == [4, 6, 16, 18]  # whole hours need none beside them
 
 
 def test_reanalysis_is_linear_between_hours_and_rain_is_of_the_hour_that_holds_the_instant(tmp_path):
@@ -76,6 +79,15 @@ def test_utc_needs_no_neighbour_and_the_hour_over_a_month_is_undone(tmp_path):
     assert np.isfinite(got["overpass_temperature"][3, 1]).all()  # the last hour of all is 18 h itself
     # six hours before 06 UTC: the hour that ends at midnight, of the month before on 1 January
     np.testing.assert_allclose(got["precipitation"][:, 0, 0].mean(axis=(1, 2)), 24e-4, atol=1e-7)
+
+
+def test_hours_that_no_file_has_are_told_in_one_line(tmp_path):
+    for day in ("2016-01-01", "2016-01-02"):
+        write_era5(tmp_path / day, f"{day}T08", f"{day}T12", ramp)
+    files = sorted(tmp_path.rglob("*.nc"))
+    with pytest.raises(InputError, match=r"E-INPUT-TIME .*not one file has the hours 00, 20, 21, 22, 23 UTC") as caught:
+        blocks(files, ("2016-01-01", "2016-01-02"), names=("soil_temperature",))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_gap_of_three_hours_is_bridged_for_states_and_not_for_sums_and_a_longer_one_is_unknown():
@@ -146,6 +158,22 @@ def test_a_grid_of_other_cells_takes_the_nearest_of_smap(tmp_path):
     inside = row >= 0
     assert inside.any() and (codes[0][inside] == west[row, col][inside]).all()
     assert (codes[1][inside] == ~west[row, col][inside]).all() and (codes[:, ~inside] == 255).all()
+
+
+def test_the_36_km_product_and_geotiffs_teach_the_fine_grid_by_the_nearest_cell(tmp_path):
+    values = smap_by_hand.fields(smap_by_hand.SIBERIA)
+    values["freeze_thaw"][0, ::2] = 0
+    path = smap_by_hand.granule(tmp_path / smap_by_hand.NAME, smap_by_hand.SIBERIA, values)
+    fine = named("M09").around(110.0, 60.0, (8, 8))
+    row, col = smap_by_hand.SIBERIA.locate(*fine.lonlat())
+    got = agency_labels.smap_states(str(path), fine)
+    np.testing.assert_array_equal(got, values["freeze_thaw"][:, row, col])
+    assert {0, 1} == set(got[0].ravel().tolist()) and classes.smap_static([path], fine)["terrain_std"].max() == 120
+    codes = np.tile(np.array([0, 1], "u1"), 24).reshape(6, 8)
+    raster = esdr_by_hand.tiff(tmp_path / esdr_by_hand.AM.replace("h5", "tif"), codes)
+    fine = named("M09").around(100.0, 35.0, (8, 8))
+    row, col = esdr_by_hand.WINDOW.locate(*fine.lonlat())
+    np.testing.assert_array_equal(agency_labels.esdr_states(str(raster), fine), 1 - codes[None, row, col])
 
 
 def test_of_an_esdr_date_each_pass_comes_from_its_own_file_before_a_combined_one(tmp_path):

@@ -38,7 +38,7 @@ def test_imerg_is_a_rate_of_the_half_hour_that_holds_the_instant(tmp_path):
     assert np.isnan(got[0, :, 0]).all() and np.isnan(got[0, 1, 1]).all()  # 10:32 UTC is of the half hour from 10:30
 
 
-def test_a_switch_of_precipitation_is_kept_and_told(tmp_path):
+def test_a_switch_of_precipitation_is_kept_and_told(tmp_path, capsys):
     write_era5(tmp_path / "data" / "era5land", "2015-12-30T00", "2016-01-04T23", ramp, rain=by_clock)
     for start in ("01T20", "01T21", "01T22", "02T08", "02T09", "02T10"):  # 3, 2 and 1 h before 23:32 and 11:32 UTC
         write_imerg_half_hour(tmp_path / "data" / "imerg", f"2016-01-{start}:30", 2e-3)
@@ -47,6 +47,7 @@ def test_a_switch_of_precipitation_is_kept_and_told(tmp_path):
     run = run_at(tmp_path)
     record_step(run, "read", "first", seconds=0.0, notes=archives.read(trial, run))
     predictors.assemble(trial, run)
+    assert "1 days have no IMERG file, the first is 2016-01-03" in capsys.readouterr().err
     ds = store.open_store(run.path("stack.zarr"))
     assert ds.attrs["precipitation_sources"] == [
         ["era5land", "2016-01-01", "2016-01-01"],

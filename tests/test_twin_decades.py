@@ -56,6 +56,16 @@ def test_every_hour_comes_once_and_in_order(january):
     assert (np.diff(times) > np.timedelta64(0)).all()
 
 
+def test_hours_of_the_utc_preset_come_once_and_hold_both_overpasses():
+    made = long_hours(GRID, **OPTIONS, mode="utc")
+    days = [next(made) for _ in range(4)]
+    times = np.concatenate([d.times for d in days])
+    assert (np.diff(times) > np.timedelta64(0)).all()
+    held = {np.datetime64("2014-01-02") + np.timedelta64(h, "h") for h in (2, 3, 4, 5, 6, 14, 15, 16, 17, 18)}
+    assert held <= set(times.tolist()) | set(times)  # 18 UTC is a quarter past midnight of the next local date
+    assert all(np.isfinite(f).all() for d in days for f in d.fields.values())
+
+
 def test_without_errors_it_is_the_earth_at_each_cells_own_hour(january):
     days, marched = january
     held = long.long_cells(long_ground(GRID, seed=1), GRID)

@@ -98,7 +98,8 @@ def score_points(
                             linewidth=1.6, label=_name(overpass) if i == 0 else None)  # fmt: skip
                 ax.annotate(f"{row['value']:.3f}", (row["hi"], y), (5, 0), textcoords="offset points", va="center",
                             fontsize=FONT - 2, color=colour)  # fmt: skip
-        counts = [row["n"] for key, row in table.items() if key[1] == stratum]
+        drawn = [(record, stratum, overpass) for record in kept for overpass in overpasses]
+        counts = [table[key]["n"] for key in drawn if key in table]
         n = f", n = {min(counts):,}" + (f"–{max(counts):,}" if min(counts) < max(counts) else "") if counts else ""
         style(ax, title=f"{_name(stratum)}{n}", xlabel=f"{score.replace('_', ' ')} against {_name(against)}")
         ax.grid(axis="x", color="#dddddd", linewidth=0.7)

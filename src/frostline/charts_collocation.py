@@ -51,7 +51,7 @@ def rank_table(
 
     `rows` are those of one set of collocation.json: stratum, overpass, member, status, n, and per score its value,
     `_lo` and `_hi`. `strata` names the lines, `group:class` (default: all in the rows). A tilde says that the rank's
-    interval meets a neighbour's; a cell whose status is neither ok nor refitted says which status it has.
+    interval meets a neighbor's; a cell whose status is neither ok nor refitted says which status it has.
     """
     table = {(row["stratum"], row["overpass"], row["member"]): row for row in rows}
     lines = list(strata) if strata is not None else in_order(key[0] for key in table)
@@ -95,7 +95,7 @@ def rank_table(
         fig,
         [
             *handles,
-            Line2D([], [], linestyle="none", label="~ interval meets a neighbour's"),
+            Line2D([], [], linestyle="none", label="~ interval meets a neighbor's"),
             unknown_patch("no number"),
         ],
     )

@@ -6,7 +6,8 @@ import io
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from frostline.errors import DiskError
 from frostline.words import NAMES, shown
 
 RECORDS = (
-    *("unet", "fused", "convlstm_smap", "convlstm_esdr", "smap", "esdr"),
+    *("unet", "unet_raw", "fused", "fused_pool", "fused_literal3", "fused_maxconf", "fused_ctc"),
+    *("convlstm_smap", "convlstm_esdr", "smap", "esdr"),
     *("climatology", "climatology_truth", "persistence", "recalibrated", "reanalysis"),
 )
 OURS = ("unet", "fused")
@@ -28,6 +30,15 @@ AREAS = ("area:trained", "area:heldout")
 SEASONS = ("season:DJF", "season:MAM", "season:JJA", "season:SON")
 CUI_SEASONS = ("season:frozen", "season:transition", "season:thawed")  # Cui et al. 2024, section 2.3
 SCORES = ("accuracy", "brier_skill")
+COARSE = "@25km"  # of records averaged onto 25 km cells (steps/shelf.py)
+MEANINGS = {
+    "fused_literal3": "the class of the highest score of any member, missing being a class",
+    "fused_maxconf": "the class of the member that is surest, missing having no say",
+    "recalibrated": "the reanalysis, refitted on the stations that teach",
+    "climatology": "how often a day of the year was frozen in the labels of the training days",
+    "climatology_truth": "the same of the twin's truth, which no real run has",
+    "persistence": "the label of the day before",
+}
 OVERPASSES = ("am", "pm", "daily")
 DPI = 150  # figures are 9 in wide and shown at 900 px: sharp on dense screens too
 
@@ -78,8 +89,10 @@ def write_report(
         warnings=list(warnings),
         twin=twin,
         split=NAMES.get(split, split),
-        headline=[table for against in AGAINST if (table := headline(kept, against))],
-        seasons=[table for against in AGAINST if (table := by_season(kept, against))],
+        level=f"{100 * experiment.get('validate', {}).get('confidence', 0.95):g}",
+        meanings=_meanings({row["record"] for row in kept}),
+        headline=[table for against in AGAINST for at in ("", COARSE) if (table := headline(kept, against, at=at))],
+        seasons=[table for against in AGAINST for at in ("", COARSE) if (table := by_season(kept, against, at=at))],
         hidden=sum(row["split"] == split and row["score"] in SCORES and not shown(row) for row in scores),
         tables=list(tables),
         figures=[(png(figure), caption) for figure, caption in figures],
@@ -102,44 +115,71 @@ def write_report(
     return path
 
 
-def headline(rows: Rows, against: str) -> dict[str, Any] | None:
-    """Accuracy and skill of every record against one truth, by overpass and area; None without rows."""
+def headline(rows: Rows, against: str, *, at: str = "") -> dict[str, Any] | None:
+    """Accuracy and skill of every record against one truth, by overpass and area; None without rows.
+
+    `at` COARSE takes the records on 25 km cells, which have cell-days of their own, and nothing else those of the grid.
+    """
     areas = [a for a in AREAS if any(r["stratum"] == a and r["against"] == against for r in rows)] or ["all"]
-    return _table(rows, against, areas, records=_records(rows, against))
+    return _table(rows, against, areas, at=at)
 
 
-def by_season(rows: Rows, against: str) -> dict[str, Any] | None:
+def by_season(rows: Rows, against: str, *, at: str = "") -> dict[str, Any] | None:
     """The same by season; None without rows."""
     theirs = any(r["stratum"] in CUI_SEASONS for r in rows)
-    return _table(rows, against, list(CUI_SEASONS if theirs else SEASONS), records=_records(rows, against))
+    return _table(rows, against, list(CUI_SEASONS if theirs else SEASONS), at=at)
 
 
-def _records(rows: Rows, against: str) -> list[str]:
+def spelled(name: str) -> str:
+    """A record's name for people.
+
+    >>> spelled("esdr"), spelled("esdr@25km"), spelled("mine")
+    ('ESDR', 'ESDR, 25 km', 'mine')
+    """
+    own = name.removesuffix(COARSE)
+    return NAMES.get(own, own) + (", 25 km" if own != name else "")
+
+
+def _meanings(found: Set[str]) -> list[tuple[str, str]]:
+    """What the names of some records mean that do not say it themselves.
+
+    >>> _meanings({"unet", "unet_36"})
+    [('unet_36', 'a U-Net that sees only the frequencies in its name, GHz')]
+    """
+    fewer = ", ".join(sorted(name for name in found if re.fullmatch(r"unet(_\d+)+", name)))
+    own = [(spelled(name), MEANINGS[name]) for name in RECORDS if name in found and name in MEANINGS]
+    return [(fewer, "a U-Net that sees only the frequencies in its name, GHz")] * bool(fewer) + own
+
+
+def _records(rows: Rows, against: str, at: str) -> list[str]:
     """The records that were compared with this truth: the expected ones in their order, then any others."""
     found = dict.fromkeys(row["record"] for row in rows if row["against"] == against)
-    return [r for r in RECORDS if r in found] + [r for r in found if r not in RECORDS]
+    mine = [name for name in found if name.endswith(COARSE) == bool(at)]
+    return [r + at for r in RECORDS if r + at in mine] + [r for r in mine if r.removesuffix(COARSE) not in RECORDS]
 
 
-def _table(rows: Rows, against: str, strata: list[str], *, records: list[str]) -> dict[str, Any] | None:
+def _table(rows: Rows, against: str, strata: list[str], *, at: str) -> dict[str, Any] | None:
     """Lines of one table: a record and overpass, then accuracy and Brier skill in each stratum."""
     chosen = {
         (r["record"], r["overpass"], r["stratum"], r["score"]): r
         for r in rows
         if r["against"] == against and r["stratum"] in strata
     }
-    lines = []
-    for record in records:
+    lines: list[dict[str, Any]] = []
+    for record in _records(rows, against, at):
         for overpass in OVERPASSES:
             cells = [
                 {name: _cell(chosen.get((record, overpass, stratum, name))) for name in SCORES} for stratum in strata
             ]
             if any(cell["accuracy"] for cell in cells):
-                lines.append({"record": NAMES.get(record, record), "overpass": NAMES.get(overpass, overpass),
-                              "ours": record in OURS, "cells": cells})  # fmt: skip
+                lines.append({"record": NAMES.get(own := record.removesuffix(at), own), "ours": own in OURS,
+                              "overpass": NAMES.get(overpass, overpass), "cells": cells})  # fmt: skip
     if not lines:
         return None
     strata_names = [NAMES.get(s, s.removeprefix("season:")) for s in strata]
-    return {"against": NAMES.get(against, against), "strata": strata_names, "lines": lines}
+    skills = any(cell["brier_skill"] for line in lines for cell in line["cells"])
+    told = NAMES.get(against, against) + (", on 25 km cells" if at else "")
+    return {"against": told, "coarse": bool(at), "strata": strata_names, "skills": skills, "lines": lines}
 
 
 def _cell(row: Mapping[str, Any] | None) -> Cell:
@@ -147,16 +187,16 @@ def _cell(row: Mapping[str, Any] | None) -> Cell:
     if row is None:
         return None
     interval = f"{_number(row['lo'])}, {_number(row['hi'])}"
-    return {"value": _number(row["value"]), "interval": interval, "n": f"{row['n']:,.0f}".replace(",", "\u202f")}
+    return {"value": _number(row["value"]), "interval": interval, "n": f"{row['n']:,.0f}"}
 
 
 def _number(value: float) -> str:
-    """Three digits and a true minus.
+    """Three digits, of what is 10 and more one, and a true minus.
 
-    >>> _number(0.93649), _number(-0.02)
-    ('0.936', '−0.020')
+    >>> _number(0.93649), _number(-0.02), _number(-816.849)
+    ('0.936', '−0.020', '−816.8')
     """
-    return f"{value:.3f}".replace("-", "\u2212")
+    return f"{value:.{3 if abs(value) < 10 else 1}f}".replace("-", "\u2212")
 
 
 def png(figure: Figure) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 # How scores.json's names are written out for people.
 NAMES = {
     "unet": "U-Net",
+    "unet_36": "U-Net (36 GHz)",
     "unet_raw": "U-Net, not calibrated",
     "fused": "fused",
     "convlstm_smap": "ConvLSTM (SMAP)",
@@ -18,7 +19,7 @@ NAMES = {
     "fused_ctc": "fused, collocation",
     "smap": "SMAP",
     "esdr": "ESDR",
-    "recalibrated": "reanalysis on stations",
+    "recalibrated": "reanalysis, recalibrated",
     "climatology": "climatology (labels)",
     "climatology_truth": "climatology (truth)",
     "persistence": "persistence",

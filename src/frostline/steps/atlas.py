@@ -118,7 +118,7 @@ def _study_area(experiment: China, run: Run) -> Drawn:
 
 def _months(experiment: China, run: Run) -> Drawn:
     """A morning at the beginning of each month of a year, of the fused record and of SMAP."""
-    year = experiment.report.year or int(str(days_of(experiment)[-1])[:4])
+    year = experiment.report.year or last_whole_year(days_of(experiment))
     found = shelf.records(experiment, run)
     names: tuple[str, ...] = ("fused", "smap")
     mornings = {n: found[n]["frozen"].isel(overpass=0) for n in names if n in found}
@@ -135,6 +135,15 @@ def _months(experiment: China, run: Run) -> Drawn:
         "the cells that both know that day."
     )
     return [("months", figure, caption)]
+
+
+def last_whole_year(days: np.ndarray) -> int:
+    """The last year of which the dates have the last day.
+
+    >>> [last_whole_year(np.array([d], "datetime64[D]")) for d in ("2020-12-31", "2020-12-30", "2020-02-29")]
+    [2020, 2019, 2019]
+    """
+    return int(str(days[-1].astype("datetime64[D]") + 1)[:4]) - 1
 
 
 def _best_of(mornings: Mapping[str, xr.DataArray], month: np.datetime64) -> np.datetime64 | None:
@@ -154,20 +163,20 @@ def _evidence(experiment: China, run: Run) -> Drawn:
     rows, mark = read_json(run.path("scores.json")), note(experiment)
     judge = "truth" if experiment.twin is not None else "stations"
     strata = ["all", "season:frozen"]
-    points = charts.score_points(rows, against=judge, strata=strata, records=("fused", *RIVALS), note=mark)
-    drawn: Drawn = [
-        (
-            "scores",
-            points,
-            "Accuracy in the held-out years on common cell-days, with intervals and n: all, and Dec-Jan.",
-        )
-    ]
+    drawn: Drawn = []
+    if any(r["against"] == judge and r["split"] == "heldout" for r in rows):
+        points = charts.score_points(rows, against=judge, strata=strata, records=("fused", *RIVALS), note=mark)
+        caption = "Accuracy in the held-out years on common cell-days, with intervals and n: all, and Dec-Jan."
+        drawn.append(("scores", points, caption))
     if any(r["stratum"].startswith("network:") for r in rows):
         bars = charts_evidence.accuracy_bars(rows, note=mark)
-        caption = "Accuracy of frozen (CA_F), thawed (CA_T) and all days (CA_O) at the dense networks."
+        caption = (
+            "Accuracy of frozen (CA_F), thawed (CA_T) and all days (CA_O) at the dense networks, each record on "
+            "all the days that it knows there."
+        )
         drawn.append(("networks", bars, caption))
         scatter = charts_evidence.season_scatter(rows, note=mark)
-        drawn.append(("season_scatter", scatter, "The fused record's accuracies over SMAP's by season; R and bias."))
+        drawn.append(("season_scatter", scatter, "The fused record's accuracies against SMAP's by season; R and bias."))
         followed = charts_evidence.season_agreement(rows, note=mark)
         drawn.append(("season_agreement", followed, "R and bias against the nodes by network and season, mornings."))
     return drawn
@@ -175,8 +184,9 @@ def _evidence(experiment: China, run: Run) -> Drawn:
 
 def _collocation(experiment: China, run: Run) -> Drawn:
     mark, drawn = note(experiment), []
-    first = read_json(run.path("collocation.json"))["sets"][0]
-    if first["rows"]:
+    for first in read_json(run.path("collocation.json"))["sets"][:1]:
+        if not first["rows"]:
+            continue
         table = charts_collocation.rank_table(first["rows"], members=first["members"], note=mark)
         drawn.append(
             ("ranks", table, "Ranks of the paper's triplet by collocation. Read the warnings: they share inputs.")
@@ -230,12 +240,13 @@ def _seasons(experiment: China, run: Run) -> Drawn:
         return []
     found = load(season_path(run, "fused"))
     days = found["frozen_days"].isel(overpass=0)
+    days = days.isel(year=days.notnull().any(["y", "x"]).values)  # the first and the last are no whole years
     figure = figures_seasons.frozen_days_maps(
         grid_of(experiment),
         days.mean("year").values,
         days.std("year", ddof=1).values,
         land=store.open_store(run.path("stack.zarr"))["land"].values == 1,
-        years=found["year"].values.tolist(),
+        years=days["year"].values.tolist(),
         note=note(experiment),
     )
     return [
@@ -258,8 +269,8 @@ def _trends(experiment: China, run: Run) -> Drawn:
     records = [name for name in names if name != "truth"]
     bars = charts_trends.trend_bars(told["rows"], records=records, note=mark)
     drawn = [
-        ("frozen_days_series", lines, "Frozen mornings a year by region, with Sen's slope; dashed: changes of sensor."),
-        ("trends", bars, "Slopes by region and permafrost class; the band is the truth's; below, differences to it."),
+        ("frozen_days_series", lines, "Frozen mornings a year by region, with Sen's slope; dotted: changes of sensor."),
+        ("trends", bars, "Slopes by region and permafrost class; the band is the truth's; right, differences to it."),
     ]
     crossed = ("region/permafrost",)
     if any(row["group"] in crossed for row in told["rows"]):

@@ -20,7 +20,7 @@ from frostline.season_blocks import BOTH
 from frostline.steps.beside import beside
 from frostline.steps.common import days_of, grid_of, save
 from frostline.steps.evidence import as_record
-from frostline.steps.shelf import label_record, record_path
+from frostline.steps.shelf import fused_records, label_record, net_records, record_path
 from frostline.steps.trend_rows import Groups, Row, cell_trends, groups_of, trend_rows
 
 TRUTH = "truth"
@@ -111,6 +111,8 @@ def _claim(experiment: China, run: Run, name: str) -> xr.Dataset | None:
     if name in LABELS:
         stack = store.open_store(run.path("stack.zarr"), chunks={})
         return label_record(stack, name, grid) if f"label_{name}" in stack else None
+    if name not in (*fused_records(experiment), *net_records(experiment), "recalibrated"):
+        return None  # what a former run with other settings left is no record of this one
     path = record_path(run, name)
     return store.open_store(path, chunks={}) if path.exists() else None
 

@@ -75,6 +75,7 @@ def twin(experiment: China, run: Run) -> dict[str, Any]:
         "weather_seed": table.seed,
         "bias": replace(LONG_BIAS, weather_sd=table.weather_error, static_sd=table.static_bias),
         "before": max(experiment.assemble.hours_before),
+        "mode": experiment.assemble.time,
     }
     out = run.path("data")
     shutil.rmtree(out, ignore_errors=True)

@@ -86,6 +86,11 @@ def _fitted(
             continue
         judge = teacher.sel(overpass=[code])
         claims, truth = fusing.samples(some, judge, days=days)
+        frozen, thawed = (int((truth == state).sum()) for state in (1, 0))
+        if not (frozen and thawed):
+            cause = f"{frozen} frozen and {thawed} thawed cases are known on validation days: nothing can be fitted"
+            remedy = 'name stations with both, or set fuse.temperature = false and fuse.weights = "equal"'
+            raise InputError("E-INPUT-EMPTY", where=f"fuse, {name}", cause=cause, remedy=remedy)
         out["n"][name] = int(truth.size)
         if table.temperature:
             found = {n: fusing.fit_temperature(p, truth) for n, p in zip(some, claims, strict=True)}
@@ -114,6 +119,7 @@ def _collocated(
     try:
         found = collocate(moments(judged, days=days)).isel(stratum=0)
     except InputError as error:
+        run.warn(f"fused by collocation: {error} No record is made")
         return {"skipped": str(error), "warnings": doubts}
     told = {
         "overpass": found["overpass"].values.tolist(),

@@ -11,6 +11,7 @@ import xarray as xr
 from frostline import store
 from frostline.clock import OVERPASS_NAMES, season_china
 from frostline.config_china import China, CollocateTable
+from frostline.errors import ConfigError
 from frostline.runs import Run, write_json
 from frostline.steps import shelf
 from frostline.steps.boxes import boxes
@@ -40,6 +41,12 @@ def collocate(experiment: China, run: Run) -> dict[str, Any]:
     sets that have no stations, over all days of the period: a cell of its own needs ten years (algorithms.md 1.7).
     """
     table = experiment.collocate
+    for members in table.sets:
+        if not 3 <= len(set(members)) == len(members) <= MOST_PRODUCTS:
+            cause = f"{', '.join(members) or 'an empty set'}: not three to {MOST_PRODUCTS} different records"
+            raise ConfigError(
+                "E-CONFIG", where="collocate.sets", cause=cause, remedy="name others, or take the set out"
+            )
     references = shelf.references(experiment, run)
     records = {**shelf.records(experiment, run), **{n: ds for n, ds in references.items() if n == "stations"}}
     dates = days_that_taught_nothing(experiment)
@@ -62,6 +69,7 @@ def collocate(experiment: China, run: Run) -> dict[str, Any]:
         if "stations" not in members:
             maps["+".join(members)] = of_cells(chosen, refit=table.refit)
     write_json(run.path("collocation.json"), {"sets": sets})
+    run.path("collocation_cells.nc").unlink(missing_ok=True)  # of sets that were asked for before
     if maps:
         save(
             run.path("collocation_cells.nc"),

@@ -94,7 +94,7 @@ CHINA = {
     "twin": Step(
         decades.twin,
         (),
-        ("grid", "period", "twin", "assemble.hours_before"),
+        ("grid", "period", "twin", "assemble.hours_before", "assemble.time"),
         lambda e: ("truth.zarr", "data") if e.twin else (),
         "simulate four decades and write their agency files",
     ),

@@ -13,7 +13,7 @@ import numpy as np
 
 from frostline import labels, store
 from frostline.config_china import China
-from frostline.errors import ConfigError
+from frostline.errors import ConfigError, InputError
 from frostline.grid import Grid
 from frostline.runs import Run, fingerprint, read_json, upstream
 from frostline.steps import rain
@@ -45,6 +45,11 @@ def assemble(experiment: China, run: Run) -> dict[str, Any]:
         save(run.path("sites.nc"), sites)
     rainy = SUMMED in table.variables
     wet = rain.sources(table.precipitation, days, inventory) if rainy else np.full(len(days), "")
+    dry = rain.without_files(wet, days, inventory)
+    if len(dry):
+        cause = f"{len(dry)} days have no IMERG file, the first is {dry[0]}: their precipitation is unknown"
+        remedy = "fetch them, or take era5land for these dates"
+        run.warn(InputError("E-INPUT-MISSING", where="assemble.precipitation", cause=cause, remedy=remedy))
     path, mark = run.path("stack.zarr"), fingerprint(upstream(run, "read"), table.model_dump())
     if store.made_for(path) != mark:
         static, names = static_maps(inventory, grid, method=table.regrid)

@@ -51,6 +51,19 @@ def sources(table: Sequence[tuple[str, str]], days: Array, inventory: Mapping[st
     return names
 
 
+def without_files(names: Array, days: Array, inventory: Mapping[str, Any]) -> Array:
+    """The days (n,) whose turn it is of IMERG and of whose date no file is there: their precipitation is unknown.
+
+    >>> row = ["3B-DAY.nc4", "2016-01-02", 2, "DAY"]
+    >>> days = np.arange("2016-01-01", "2016-01-04", dtype="datetime64[D]")
+    >>> without_files(np.array(["era5land", "imerg", "imerg"]), days, {"imerg": {"files": [row]}}).astype(str).tolist()
+    ['2016-01-03']
+    """
+    dates = np.asarray(days, "datetime64[D]")
+    there = np.array([row[1][:10] for row in inventory.get("imerg", {"files": []})["files"]], "datetime64[D]")
+    return dates[(names == "imerg") & ~np.isin(dates, there)]
+
+
 def spans(names: Array, days: Array) -> list[list[str]]:
     """[source, first date, last date] of each stretch of days with one source.
 

@@ -11,6 +11,7 @@ import xarray as xr
 from frostline import classic, store
 from frostline.clock import OVERPASS_NAMES
 from frostline.config_china import China
+from frostline.errors import InputError
 from frostline.grid import Grid
 from frostline.labels import FREEZING
 from frostline.runs import Run
@@ -38,7 +39,12 @@ def recalibrate(experiment: China, run: Run) -> dict[str, Any]:
         shutil.rmtree(path, ignore_errors=True)
         return {"skipped": "no training station" if sites is None else "no reanalysis in the stack"}
     days = roles(experiment)[0] == "train"
-    models = _fit(stack, sites, names, days, experiment)
+    try:
+        models = _fit(stack, sites, names, days, experiment)
+    except InputError as error:  # stations that never freeze, say, or not before a pass
+        run.warn(f"no recalibrated reanalysis: {error}")
+        shutil.rmtree(path, ignore_errors=True)
+        return {"skipped": str(error)}
     attrs = {
         "source": "reanalysis recalibrated on training stations: " + ", ".join(names),
         "inputs": made_of(experiment, "recalibrated"),

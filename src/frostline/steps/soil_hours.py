@@ -47,8 +47,8 @@ class Moments:
 
     def wanted(self, steps: Sequence[int]) -> Array:
         """Every whole hour that sampling `steps` hours before an overpass needs, hours after 00 UTC, rising."""
-        hours = np.unique(self.hour)
-        return np.unique([h - s + k for h in hours for s in steps for k in (0, 1)])
+        hours = np.unique([*self.hour.ravel(), *(self.hour[self.rest > 0] + 1)])
+        return np.unique([h - s for h in hours for s in steps])
 
 
 def hourly_fields(
@@ -66,13 +66,13 @@ def hourly_fields(
 
     Hours (n,) int64 since 1970 that rise, and (n, y, x) float32 by name. An hour between two others that are at most
     three hours apart is interpolated (not `precipitation`). Hours that an earlier file has too are left out; a file
-    that cannot be read, or adds none, is refused.
+    that cannot be read, or adds none, is refused. E-INPUT-TIME where not one file has hours that are asked for.
     """
     through: dict[Grid, Any] = {}
     last: int | None = None
     before: tuple[Path, Grid, np.datetime64] | None = None
     carried: tuple[Array, Fields, Grid] | None = None
-    for times, path in _dated(files, low, high, refuse):
+    for times, path in _dated(files, low, high, of_day, refuse):
         try:
             source = era5_grid(path)
             if source not in through:
@@ -168,7 +168,7 @@ def _block(
 
 
 def _dated(
-    files: Sequence[Path], low: np.datetime64, high: np.datetime64, refuse: Refuse
+    files: Sequence[Path], low: np.datetime64, high: np.datetime64, of_day: Array, refuse: Refuse
 ) -> Iterator[tuple[Array, Path]]:
     """Times and path of the files that reach into the span, in the order of their first hours."""
     found = []
@@ -177,9 +177,27 @@ def _dated(
             found.append((era5_times(path), path))
         except InputError as error:
             refuse(PRODUCT, path, error)
+    if found and len(lost := _never(of_day, np.concatenate([times for times, _ in found]))):
+        cause = f"not one file has the hours {', '.join(f'{h:02d}' for h in lost)} UTC, nor two close around them"
+        remedy = "fetch them (twin Earth: frostline twin --force), or change assemble.time or hours_before"
+        raise InputError("E-INPUT-TIME", where=f"inputs.{PRODUCT}", cause=cause, remedy=remedy)
     for times, path in sorted(found, key=lambda f: (f[0][0], f[0][-1], f[1])):
         if times[-1] >= low and times[0] <= high:
             yield times, path
+
+
+def _never(of_day: Array, times: Array) -> Array:
+    """The hours of the day `of_day` that no time has, and that do not lie between two near enough to tell them.
+
+    >>> hours = np.array(["2016-01-01T22", "2016-01-02T01", "2016-01-02T06"], "datetime64[h]")
+    >>> _never(np.array([0, 3, 6, 23]), hours).tolist()
+    [3]
+    """
+    there = np.unique(_hours(times) % 24)
+    around_it = np.concatenate([there - 24, there, there + 24])
+    after = np.searchsorted(around_it, of_day)
+    gap = around_it[after] - around_it[np.maximum(after - 1, 0)]
+    return np.asarray(of_day)[~np.isin(of_day, there) & (gap > MAX_GAP_HOURS)]
 
 
 def _pieces(

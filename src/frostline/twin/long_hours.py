@@ -1,4 +1,4 @@
-"""The reanalysis of the long twin at the UTC hours that local overpasses need, rain summed since 00 UTC."""
+"""The reanalysis of the long twin at the UTC hours that the overpasses need, rain summed since 00 UTC."""
 
 from __future__ import annotations
 
@@ -28,21 +28,27 @@ class Hours:
     air_max: Array
 
 
-def utc_hours(lon: Array, *, before: int) -> Array:
+def utc_hours(lon: Array, *, before: int, mode: str = "local") -> Array:
     """Whole UTC hours, counted from 00 UTC of a local date, between which 06 and 18 h local less 0..`before` h fall.
 
-    One more comes before each run of hours, since sums since 00 UTC are told apart by differences; and 23 UTC comes
+    Of `mode` "utc" it is 06 and 18 UTC; hours at which the local date has ended are those of the UTC day before. One
+    more comes before each run of hours, since sums since 00 UTC are told apart by differences; and 23 UTC comes
     before 00 UTC, so that no month's first hour lacks the one before it. `lon` degrees; hours may be negative.
 
     >>> utc_hours(np.array([96.0, 97.5]), before=3).tolist()
     [-5, -4, -3, -2, -1, 0, 7, 8, 9, 10, 11, 12]
+    >>> utc_hours(np.array([96.0, 97.5]), before=3, mode="utc").tolist()
+    [-6, 2, 3, 4, 5, 6, 14, 15, 16, 17]
     """
     shift = _shift(lon)
+    local = shift if mode == "local" else np.zeros(1)
     found: set[int] = set()
     for overpass in (AM, PM):
-        first = np.floor(NOMINAL_HOUR[overpass] - before - shift.max())
-        last = np.ceil(NOMINAL_HOUR[overpass] - shift.min())
+        first = np.floor(NOMINAL_HOUR[overpass] - before - local.max())
+        last = np.ceil(NOMINAL_HOUR[overpass] - local.min())
         found |= set(range(int(first) - 1, int(last) + 1))
+    if mode == "utc":
+        found = {h - 24 if h + shift.max() > 24 else h for h in found}
     found |= {h - 1 for h in found if h % 24 == 0}
     return np.array(sorted(found))
 
@@ -57,15 +63,16 @@ def long_hours(
     warming: float,
     bias: ReanalysisBias,
     before: int = 3,
+    mode: str = "local",
 ) -> Iterator[Hours]:
     """The reanalysis of `long_march` at UTC hours, an item for each local day of whole years; each hour comes once.
 
     Hourly fields would be 24 in a day, of which the nets read half. States are linear between three-hourly ones of
     each cell's local solar time (UTC + longitude/15 h); rain falls evenly over the local day. `before`: hours before
-    the overpass that shall be read, at most 18. Memory: three days.
+    the overpass that shall be read, at most 18; `mode` as of `utc_hours`. Memory: three days.
     """
     lon = grid.lonlat()[0].ravel()
-    wanted, shift = utc_hours(lon, before=before), _shift(lon)
+    wanted, shift = utc_hours(lon, before=before, mode=mode), _shift(lon)
     again = np.isin(wanted + 24, wanted)  # an hour of the day before that its own day has given
     first = np.datetime64(f"{start_year}-01-01")
     rates: list[Array] = []  # of the last three days, mm/h
