@@ -1,4 +1,4 @@
-"""One tiny run of the china system for the tests of the whole: 8 x 8 cells, two years, made once and copied."""
+"""One tiny run of the china system for the tests of the whole: 8 x 8 cells, one year, made once and copied."""
 
 import copy
 from pathlib import Path
@@ -18,7 +18,7 @@ TABLES: dict[str, Any] = {
     "system": "china",
     "title": "tiny china",
     "grid": {"name": "M09", "center": [97.0, 36.0], "shape": [8, 8]},
-    "period": {"start": "2015-01-01", "end": "2016-12-31"},
+    "period": {"start": "2016-01-01", "end": "2016-12-31"},
     "twin": {"stations": 10, "nodes": 4},
     "inputs": {
         "root": "${RUN}/data",
@@ -27,9 +27,9 @@ TABLES: dict[str, Any] = {
         **{name: name for name in ("cma", "ctp", "networks")},
     },
     "split": {
-        "train": [["2015-04-01", "2015-11-30"]],
-        "validation": [["2015-12-04", "2016-04-30"]],
-        "heldout": [["2016-05-04", "2016-12-31"]],
+        "train": [["2016-01-01", "2016-04-30"]],
+        "validation": [["2016-05-04", "2016-07-31"]],
+        "heldout": [["2016-08-04", "2016-12-31"]],
         "buffer_days": 3,
         "buffer_cells": 1,
     },

@@ -1,4 +1,4 @@
-"""The china system whole, on two years of 8 x 8 cells: every file, figure and table; what changed runs again."""
+"""The china system whole, on a year of 8 x 8 cells: every file, figure and table; what changed runs again."""
 
 import re
 import shutil

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from china_evidence import experiment as by_errors
+from china_evidence import make as evidence
 from china_files import write_era5
 from china_run import TABLES, copied, play, scored, shared  # noqa: F401
 from frostline.config_china import China
 from frostline.runs import Run
 from frostline.steps.climate import season
+from frostline.steps.indirect import collocate
 from test_knobs import keys
 from test_steps_climate import experiment as by_hand
 from test_steps_climate import folder as seasons_by_hand  # noqa: F401
@@ -32,7 +35,6 @@ MONTH = {
 # a year of another place, for what the twin itself obeys
 YEAR = {
     "grid.shape": [6, 6],
-    "period.start": "2016-01-01",
     "twin.stations": 3,
     "split.train": [["2016-01-01", "2016-03-31"]],
 }
@@ -151,9 +153,9 @@ KNOBS: dict[str, Knob] = {
     "assemble.station_rule": month("extremes", "sites"),
     "assemble.max_depth": month(0.01, "sites"),
     "split.preset": train("cui2024", along={"split.train": None, "split.validation": None, "split.heldout": None}),
-    "split.train": train([["2015-04-01", "2015-09-30"]]),
-    "split.validation": train([["2016-01-01", "2016-04-30"]], "history"),
-    "split.heldout": Knob([["2016-06-01", "2016-12-31"]], "validate", "scores"),
+    "split.train": train([["2016-01-01", "2016-03-31"]]),
+    "split.validation": train([["2016-05-04", "2016-06-30"]], "history"),
+    "split.heldout": Knob([["2016-09-01", "2016-12-31"]], "validate", "scores"),
     "split.heldout_boxes": train([[0.0, 0.5, 1.0, 1.0]]),
     "split.validation_boxes": train([[0.0, 0.0, 0.5, 0.5]], "history"),
     "split.heldout_stations": month(0.9, "sites"),
@@ -190,10 +192,8 @@ KNOBS: dict[str, Knob] = {
     "validate.climatology_days": Knob(20, "validate", "scores"),
     "validate.seed": Knob(2, "validate", "scores"),
     "collocate.sets": Knob([["esdr", "smap", "stations"]], "collocate", "collocation.json"),
-    "collocate.refit": Knob(False, "collocate", "collocation.json"),
     "collocate.block_days": Knob(10, "collocate", "collocation.json"),
     "collocate.resamples": Knob(40, "collocate", "collocation.json"),
-    "collocate.confidence": Knob(0.5, "collocate", "collocation.json"),
     "collocate.seed": Knob(2, "collocate", "collocation.json"),
     "report.year": Knob(2015, "map", "figures"),
     "export.netcdf": Knob(False, "export", "export"),
@@ -202,12 +202,15 @@ KNOBS: dict[str, Knob] = {
 }
 SEASON: dict[str, Any] = {  # on a run of twelve years made by hand
     "start_month": 1,
-    "rule": "3days",
+    "rule": "12of15",
     "min_valid": 0.9,
     "records": ["fused"],
     "correction": "none",
     "confidence": 0.5,
 }
+
+
+COLLOCATE: dict[str, Any] = {"refit": False, "confidence": 0.5}  # on errors made by hand: a tiny run is too short
 
 
 @pytest.fixture(scope="session")
@@ -237,7 +240,9 @@ def seen(run: Path, what: str) -> str:
     return about(run) if what == "about" else shown(run, what)
 
 
-@pytest.mark.parametrize("key", [key for key in keys(China) if not key.startswith("season.")])
+@pytest.mark.parametrize(
+    "key", [k for k in keys(China) if not k.startswith("season.") and k.removeprefix("collocate.") not in COLLOCATE]
+)
 def test_every_key_of_a_china_experiment_changes_an_output(key, request, tmp_path):
     assert key in KNOBS, f"{key} has no entry in KNOBS: say what it changes, or take it out"
     knob = KNOBS[key]
@@ -263,6 +268,17 @@ def test_every_key_of_the_season_changes_an_output(key, seasons_by_hand, tmp_pat
     assert told[0] != told[1]
 
 
+@pytest.mark.parametrize("key", COLLOCATE)
+def test_every_key_of_the_collocation_changes_an_output(key, tmp_path):
+    told = []
+    for name, keys_of in (("one", {}), ("two", {key: COLLOCATE[key]})):
+        run = evidence(tmp_path / name)
+        collocate(by_errors(collocate={"resamples": 30, **keys_of}), run)
+        told.append("".join(shown(run.folder, name) for name in ("collocation.json", "collocation_cells.nc")))
+    assert told[0] != told[1]
+
+
 def test_the_table_of_changes_has_no_key_that_the_file_has_not():
-    assert set(KNOBS) | {f"season.{key}" for key in SEASON} == set(keys(China))
+    by_hand_made = {f"season.{key}" for key in SEASON} | {f"collocate.{key}" for key in COLLOCATE}
+    assert set(KNOBS) | by_hand_made == set(keys(China))
     assert set(TABLES) - {"system"} <= {key.split(".")[0] for key in KNOBS}

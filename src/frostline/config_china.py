@@ -189,13 +189,6 @@ class CollocateTable(Table):
     confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.9, description="of the intervals")
     seed: int = Field(1, description="of the bootstrap")
 
-    @model_validator(mode="after")
-    def _sets(self) -> CollocateTable:
-        for members in self.sets:
-            if not 3 <= len(set(members)) == len(members) <= 6:
-                raise ValueError(f"a set needs three to six different records: {', '.join(members)}")
-        return self
-
 
 class SeasonTable(Table):
     """Frozen days, onset, offset and length, and their trends."""
