@@ -184,7 +184,7 @@ KNOBS: dict[str, Knob] = {
     "fuse.compare": Knob(["literal3"], "fuse", "fusion.json"),
     "fuse.weights": Knob("equal", "fuse", "record"),
     "fuse.temperature": Knob(False, "fuse", "record"),
-    "fuse.low_confidence": Knob(0.4, "fuse", "record"),
+    "fuse.low_confidence": Knob(0.0, "fuse", "record"),
     "validate.nodes": Knob("majority", "validate", "scores"),
     "validate.block_days": Knob(5, "validate", "scores"),
     "validate.resamples": Knob(40, "validate", "scores"),
