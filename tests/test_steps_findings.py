@@ -34,7 +34,7 @@ def test_the_summary_names_who_taught_and_what_enters(tmp_path):
     one = china(**{"train.targets": ["esdr"], "fuse.members": ["convlstm_esdr", "recalibrated"]})
     verdict, what, twin = findings.summary(one, run).split("\n\n")
     assert "could not be decided" in verdict and "twin Earth" in twin
-    assert "learn from reanalysis what ESDR said on days of 2015-04-01 to 2015-11-30" in what
+    assert "learn from reanalysis what ESDR said on days of 2016-01-01 to 2016-04-30" in what
     assert "fused are ConvLSTM (ESDR), reanalysis, recalibrated." in what
     rain = {"precipitation": [["1980-01-01", "era5land"], ["2016-01-01", "imerg"]]}
     assert "anything but reanalysis and IMERG enter" in findings.summary(china(assemble=rain), run)

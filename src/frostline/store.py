@@ -118,6 +118,9 @@ def writer(path: str | Path) -> Iterator[Callable[..., None]]:
         raise InputError("E-STORE", where=path, cause="this is no frostline store", remedy="run the step that makes it")
     with _lock(path), (path / JOURNAL).open("a", encoding="utf-8") as journal:
         group: Any = zarr.open_group(path, mode="r+", use_consolidated=False)
+        if any(event["state"] != "verified" for event in _journal(path).values()):
+            for left in path.rglob("*.partial"):  # of a writer that was killed within a chunk; nobody reads them
+                left.unlink(missing_ok=True)
 
         def write(start: int, arrays: Mapping[str, np.ndarray], overpass: int | None = None) -> None:
             count = len(next(iter(arrays.values())))
@@ -156,9 +159,7 @@ def open_store(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
     """
     path = Path(path)
     if not (path / "zarr.json").exists() or not (path / JOURNAL).exists():
-        raise InputError(
-            "E-STORE", where=path, cause="no finished store lies here", remedy="run the step that makes it"
-        )
+        raise InputError("E-STORE", where=path, cause="no finished store lies here", remedy="run its step")
     ds = xr.open_zarr(path, consolidated=True, chunks=chunks, mask_and_scale=True, decode_coords="all")
     if int(ds.attrs.get("layout", 0)) != LAYOUT:
         raise InputError("E-STORE", where=path, cause="the store has another layout", remedy="make it again")
@@ -293,8 +294,6 @@ def _lock(path: Path) -> Iterator[None]:
 def _signalled(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:
-        return True
+    except (ProcessLookupError, ValueError, PermissionError) as error:
+        return isinstance(error, PermissionError)  # somebody else's lives
     return True
