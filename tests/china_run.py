@@ -1,6 +1,5 @@
 """One tiny run of the china system for the tests of the whole: 8 x 8 cells, one year, made once and copied."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from frostline.config import parse
 from frostline.config_china import China
 from frostline.steps import run_step
 from frostline.steps.order import CHINA
-from twin_run import copied, made, run_in, shared
+from twin_run import changed, copied, made, run_in, shared
 
 __all__ = ["TABLES", "china", "copied", "play", "reported", "scored", "shared", "tables"]
 
@@ -42,17 +41,7 @@ TABLES: dict[str, Any] = {
 
 def tables(**changes: Any) -> dict[str, Any]:
     """The tiny experiment's tables after changes such as {"train.width": 8}; None takes a key or table out."""
-    out = copy.deepcopy(TABLES)
-    for key, value in changes.items():
-        *parents, last = key.split(".")
-        at = out
-        for name in parents:
-            at = at.setdefault(name, {})
-        if value is None:
-            at.pop(last, None)
-        else:
-            at[last] = copy.deepcopy(value)
-    return out
+    return changed(TABLES, **changes)
 
 
 def china(**changes: Any) -> China:

@@ -13,8 +13,11 @@ from china_evidence import make as evidence
 from china_files import write_era5
 from china_run import TABLES, copied, play, scored, shared  # noqa: F401
 from frostline.config_china import China
+from frostline.errors import ConfigError
 from frostline.runs import Run
+from frostline.steps import atlas
 from frostline.steps.climate import season
+from frostline.steps.gallery import hang
 from frostline.steps.indirect import collocate
 from test_knobs import keys
 from test_steps_climate import experiment as by_hand
@@ -195,7 +198,6 @@ KNOBS: dict[str, Knob] = {
     "collocate.block_days": Knob(10, "collocate", "collocation.json"),
     "collocate.resamples": Knob(40, "collocate", "collocation.json"),
     "collocate.seed": Knob(2, "collocate", "collocation.json"),
-    "report.year": Knob(2015, "map", "figures"),
     "export.netcdf": Knob(False, "export", "export"),
     "export.cog": Knob([], "export", "export"),
     "export.polarity": Knob("thaw", "export", "export"),
@@ -240,9 +242,10 @@ def seen(run: Path, what: str) -> str:
     return about(run) if what == "about" else shown(run, what)
 
 
-@pytest.mark.parametrize(
-    "key", [k for k in keys(China) if not k.startswith("season.") and k.removeprefix("collocate.") not in COLLOCATE]
-)
+BY_HAND = {"report.year"} | {f"season.{key}" for key in SEASON} | {f"collocate.{key}" for key in COLLOCATE}
+
+
+@pytest.mark.parametrize("key", [key for key in keys(China) if key not in BY_HAND])
 def test_every_key_of_a_china_experiment_changes_an_output(key, request, tmp_path):
     assert key in KNOBS, f"{key} has no entry in KNOBS: say what it changes, or take it out"
     knob = KNOBS[key]
@@ -278,7 +281,18 @@ def test_every_key_of_the_collocation_changes_an_output(key, tmp_path):
     assert told[0] != told[1]
 
 
+def test_the_year_of_the_months_changes_their_figure(tmp_path):
+    """On two years of records made by hand: the tiny run has one, and a year outside the period is refused."""
+    drawn = []
+    for year in (2015, 2016):
+        run = evidence(tmp_path / str(year))
+        hang(run, atlas._months(by_errors(report={"year": year}), run))
+        drawn.append((run.path("figures") / "months.png").read_bytes())
+    assert drawn[0] != drawn[1]
+    with pytest.raises(ConfigError, match=r"report\.year 2014 is not wholly within period"):
+        by_errors(report={"year": 2014})
+
+
 def test_the_table_of_changes_has_no_key_that_the_file_has_not():
-    by_hand_made = {f"season.{key}" for key in SEASON} | {f"collocate.{key}" for key in COLLOCATE}
-    assert set(KNOBS) | by_hand_made == set(keys(China))
+    assert set(KNOBS) | BY_HAND == set(keys(China))
     assert set(TABLES) - {"system"} <= {key.split(".")[0] for key in KNOBS}

@@ -49,7 +49,7 @@ def test_rows_are_the_shares_of_the_common_cell_days(judged):
         assert row["value"] == pytest.approx(right[:, 0][common[:, 0]].mean()) and row["n"] == common[:, 0].sum()
         assert row["lo"] < row["value"] < row["hi"] and 30 < row["n_effective"] <= 366
         both = pick(
-            rows, record=name, against="truth", split="heldout", overpass="both", stratum="all", score="accuracy"
+            rows, record=name, against="truth", split="heldout", overpass="pooled", stratum="all", score="accuracy"
         )
         assert both["value"] == pytest.approx(right[common].mean()) and both["n"] == common.sum()
     winter = season_china(times) == "frozen"
@@ -81,7 +81,7 @@ def test_strata_are_those_of_the_paper(judged):
 
 def test_fused_is_told_apart_from_its_rivals_draw_by_draw(judged):
     run, _, rows = judged
-    wanted = {"against": "truth", "split": "heldout", "overpass": "both", "stratum": "all"}
+    wanted = {"against": "truth", "split": "heldout", "overpass": "pooled", "stratum": "all"}
 
     pairs = {r["record"] for r in rows if r["score"] == "accuracy_difference" and r["against"] == "truth"}
     rivals = {"convlstm_smap", "convlstm_esdr", "smap", "esdr", "reanalysis", "climatology"}

@@ -92,10 +92,10 @@ def test_both_overpasses_are_pooled():
     truth = made(times, 1.0, overpass=(0, 1))
     claim = made(times, np.array([[[0, 1, 1, 1, 1]], [[0, 0, 0, 1, 1]]]), overpass=(0, 1))
     claim["frozen"][:, 1, :, 0] = np.nan  # PM knows eight cells
-    rows = evaluate({"a": claim}, {"truth": truth}, days={"heldout": flags(times)}, both=True, resamples=20)
+    rows = evaluate({"a": claim}, {"truth": truth}, days={"heldout": flags(times)}, pooled=True, resamples=20)
     found = {r["overpass"]: (r["value"], r["n"]) for r in rows if r["score"] == "accuracy" and r["stratum"] == "all"}
-    assert found == {"am": (0.8, 310), "pm": (0.5, 248), "both": (pytest.approx(12 / 18), 558)}
-    one = evaluate({"a": claim.isel(overpass=[0])}, {"truth": truth}, days={"heldout": flags(times)}, both=True)
+    assert found == {"am": (0.8, 310), "pm": (0.5, 248), "pooled": (pytest.approx(12 / 18), 558)}
+    one = evaluate({"a": claim.isel(overpass=[0])}, {"truth": truth}, days={"heldout": flags(times)}, pooled=True)
     assert {r["overpass"] for r in one} == {"am"}
 
 

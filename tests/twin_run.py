@@ -75,7 +75,12 @@ BRIEF = {
 
 def tables(**changes: Any) -> dict[str, Any]:
     """The tiny experiment's tables after changes such as {"train.width": 8}; None takes a key or table out."""
-    out = copy.deepcopy(TABLES)
+    return changed(TABLES, **changes)
+
+
+def changed(plain: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Tables after changes, as in `tables`."""
+    out = copy.deepcopy(plain)
     for key, value in changes.items():
         *parents, last = key.split(".")
         at = out

@@ -30,7 +30,7 @@ VERBS = {
     "report": "Write the report, one HTML file.",
     "export": "Write CF netCDF and Cloud Optimized GeoTIFF files.",
 }
-SKIPPED, BUG = 4, 1
+SKIPPED = 4
 DEMOS = {"north": "demo.toml", "china": "demo_china.toml"}
 
 app = App(

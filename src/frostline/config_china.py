@@ -241,6 +241,9 @@ class China(Table):
         members = {f"convlstm_{t}" for t in self.train.targets} | {"reanalysis", "recalibrated"}
         if lost := sorted(set(self.fuse.members) - members):
             raise ValueError(f"fuse.members {lost} are not among train.targets")
+        year = self.report.year
+        if year is not None and not (self.period.start <= f"{year}-01-01" and f"{year}-12-31" <= self.period.end):
+            raise ValueError(f"report.year {year} is not wholly within period")
         if self.twin is not None and self.grid.name != "M09":
             raise ValueError('[twin] writes SMAP files of a window of M09: grid.name must be "M09"')
         return self

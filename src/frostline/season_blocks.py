@@ -51,8 +51,11 @@ def one_year(
     rings = None if rule is None else Rings.empty(shape)
     fields = _fields(frozen, codes, thawed)
     upcoming = next(fields, None)
-    origin, middle = first.astype("datetime64[D]"), int(((first + 5 * _MONTH).astype("datetime64[D]") - first) / _DAY)
-    half = int(((first + 6 * _MONTH).astype("datetime64[D]") - first) / _DAY)
+    origin, middle = (
+        first.astype("datetime64[D]"),
+        int(((first + _SOUGHT_FROM * _MONTH).astype("datetime64[D]") - first) / _DAY),
+    )
+    half = int(((first + _SOUGHT_UNTIL * _MONTH).astype("datetime64[D]") - first) / _DAY)
     for this in first + np.arange(12) * _MONTH:
         begin, end = this.astype("datetime64[D]"), (this + _MONTH).astype("datetime64[D]")
         counted = int(month(this)) in months

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from frostline.config_china import China
-from frostline.errors import InputError
 from frostline.read.common import Listing
 from frostline.read.esdr import list_esdr
 from frostline.read.imerg import list_imerg
 from frostline.read.smap import list_smap
 from frostline.runs import Run, write_json
 from frostline.steps.common import days_of, folders
-from frostline.steps.inputs import stock
+from frostline.steps.inputs import lacks, stock
 
 LISTINGS: Mapping[str, Callable[[Path], Listing]] = {"smap": list_smap, "esdr": list_esdr, "imerg": list_imerg}
 MAP = (".tif", ".tiff", ".geojson", ".json", ".shp")
@@ -48,7 +47,7 @@ def read(experiment: China, run: Run) -> dict[str, Any]:
         entry = inventory[product] = look(product, place, days, run)
         broken += len(entry["bad"]) + len(inventory[product]["empty_years"])
         notes[product] = _note(inventory[product])
-        for line in [*entry["bad"].values(), *_lacks(product, inventory[product])]:
+        for line in [*entry["bad"].values(), *lacks(product, entry, "fetch them; those days stay unknown")]:
             run.warn(line)
     write_json(run.path("inventory.json"), inventory)
     return notes | ({"skipped_inputs": broken} if broken else {})
@@ -82,17 +81,3 @@ def _note(entry: Mapping[str, Any]) -> str:
     span = f", {entry['span'][0]} to {entry['span'][1]}" if entry["span"] else ""
     missing = len(entry["missing_days"])
     return f"{len(entry['files'])} files{span}" + (f", {missing} days without any" if missing else "")
-
-
-def _lacks(product: str, entry: Mapping[str, Any]) -> list[InputError]:
-    """What is there twice, and what is not there, each as a line for people."""
-    lines = []
-    if twice := entry["superseded"]:
-        cause = f"{len(twice)} {product} files are there in a newer version too, which is used"
-        lines.append(InputError("E-INPUT-TIME", where=twice[0], cause=cause, remedy="remove the older ones"))
-    if days := entry["missing_days"]:
-        years = f", none at all of {', '.join(entry['empty_years'])}" if entry["empty_years"] else ""
-        cause = f"{len(days)} days have no {product} file, the first is {days[0]}{years}"
-        remedy = "fetch them; those days stay unknown"
-        lines.append(InputError("E-INPUT-MISSING", where=entry["place"], cause=cause, remedy=remedy))
-    return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,17 +19,15 @@ from frostline import (
     figures_study,
     store,
 )
-from frostline.clock import OVERPASS_NAMES
 from frostline.config_china import China
 from frostline.report import write_report
 from frostline.runs import Run, read_json
-from frostline.season_blocks import BOTH
 from frostline.steps import findings, shelf, watch
 from frostline.steps.assumptions_china import assumptions
 from frostline.steps.climate import season_path
 from frostline.steps.common import days_of, grid_of, load
-from frostline.steps.panels import Drawn, note
-from frostline.steps.pictures import _made_with as made_with
+from frostline.steps.gallery import Drawn, hang, made_with
+from frostline.steps.panels import note
 from frostline.validate.collocation_em import STATUS
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -46,20 +43,11 @@ RIVALS = (
     "reanalysis",
 )
 GROUPS = {"landcover": "land cover", "climate": "climate", "tci": "terrain complexity", "all": "overpass"}
-PASSES = {**OVERPASS_NAMES, BOTH: "both"}
 
 
 def draw(experiment: China, run: Run) -> dict[str, Any]:
     """Every figure as a PNG in `figures/`."""
-    folder, part = run.path("figures"), run.path("figures.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    drawn = all_figures(experiment, run)
-    for name, figure, _ in drawn:
-        figure.savefig(part / f"{name}.png", dpi=130)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.replace(folder)
-    return {"figures": len(drawn)}
+    return hang(run, all_figures(experiment, run))
 
 
 def report(experiment: China, run: Run) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def _rows(
         scores=CHINA_SCORES,
         climatology=f"climatology{suffix}",
         differences=[(fused, name) for name in rivals if name in judged] if fused in judged else [],
-        both=True,
+        pooled=True,
         block=table.block_days,
         resamples=table.resamples,
         level=table.confidence,

@@ -39,15 +39,15 @@ def verdict(rows: Rows, *, twin: bool) -> str:
     for rival in RIVALS:
         found = {
             o: _find(rows, record=f"fused-{rival}", against=against, overpass=o, stratum="all", score=DIFFERENCE)
-            for o in ("both", "am", "pm")
+            for o in ("pooled", "am", "pm")
         }
-        whole = found["both"]
+        whole = found["pooled"]
         if whole is None or not shown(whole):
             continue
         points = {o: number(r, scale=100, digits=1, sign=True) for o, r in found.items()}
         name = {"recalibrated": "the reanalysis recalibrated on stations"}.get(rival, f"the {rival}")
         each = f"mornings {points['am']}, evenings {points['pm']}"
-        parts.append(f"{_outcome(whole)} {name} (accuracy {points['both']} points; {each})")
+        parts.append(f"{_outcome(whole)} {name} (accuracy {points['pooled']} points; {each})")
     if not parts:
         return "Whether the fused record beats its reanalysis could not be decided: nothing here can judge it."
     judge = "the twin's truth" if twin else "stations that taught nothing"

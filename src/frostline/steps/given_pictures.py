@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,13 +19,12 @@ from frostline.report import write_report
 from frostline.runs import Run, read_json
 from frostline.season_blocks import BOTH
 from frostline.steps.common import load
+from frostline.steps.gallery import Drawn, hang, made_with
 from frostline.steps.given import stations
 from frostline.steps.given_sheets import sheets
 from frostline.steps.given_words import assumptions, summary, warnings
-from frostline.steps.pictures import _made_with
 from frostline.trends import MIN_YEARS
 
-Drawn = list[tuple[str, Any, str]]  # name, figure, caption
 Rows = Sequence[Mapping[str, Any]]
 OVERPASSES = ("am", "pm", "daily")
 AMERICA = regular(0.5, left=-180.0, top=75.0, shape=(116, 234), name="North America and Hawaii")
@@ -35,15 +33,7 @@ FULL_SEASON = 212  # days from 1 October to 30 April
 
 def draw(experiment: Given, run: Run) -> dict[str, Any]:
     """Every figure as a PNG in `figures/`."""
-    folder, part = run.path("figures"), run.path("figures.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    drawn = all_figures(experiment, run)
-    for name, figure, _ in drawn:
-        figure.savefig(part / f"{name}.png", dpi=130)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.replace(folder)
-    return {"figures": len(drawn)}
+    return hang(run, all_figures(experiment, run))
 
 
 def report(experiment: Given, run: Run) -> dict[str, Any]:
@@ -60,7 +50,7 @@ def report(experiment: Given, run: Run) -> dict[str, Any]:
         summary=summary(experiment, run),
         warnings=warnings(experiment, run),
         twin=False,
-        made_with=_made_with(),
+        made_with=made_with(),
         split="none",
     )
     return {"path": str(path), "bytes": path.stat().st_size}

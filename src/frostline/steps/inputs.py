@@ -142,7 +142,10 @@ def read(experiment: North, run: Run) -> dict[str, Any]:
         if product == "amsr2":
             entry["origin"] = _origin(entry["files"])
         notes[product] = f"{len(entry['files'])} files" + (f", {missing} days without any" if missing else "")
-        for line in [*entry["bad"].values(), *_lacks(product, entry)]:
+        for line in [
+            *entry["bad"].values(),
+            *lacks(product, entry, "fetch them, or shorten the period; what gap filling does not reach stays unknown"),
+        ]:
             run.warn(line)
     write_json(run.path("inventory.json"), inventory)
     return notes | ({"skipped_inputs": broken} if broken else {})
@@ -161,8 +164,8 @@ def _origin(files: list[Row]) -> str:
     return check_origin(files[-1][0])
 
 
-def _lacks(product: str, entry: Mapping[str, Any]) -> list[InputError]:
-    """What is there twice, and what is not there, each as a line for people."""
+def lacks(product: str, entry: Mapping[str, Any], remedy: str) -> list[InputError]:
+    """What is there twice, and what is not there (with its `remedy`), each as a line for people."""
     lines = []
     if twice := entry["superseded"]:
         cause = f"{len(twice)} {product} files are there in a newer version too, which is used"
@@ -170,7 +173,6 @@ def _lacks(product: str, entry: Mapping[str, Any]) -> list[InputError]:
     if days := entry["missing_days"]:
         years = f", none at all of {', '.join(entry['empty_years'])}" if entry["empty_years"] else ""
         cause = f"{len(days)} days have no {product} file, the first is {days[0]}{years}"
-        remedy = "fetch them, or shorten the period; what gap filling does not reach stays unknown"
         lines.append(InputError("E-INPUT-MISSING", where=entry["place"], cause=cause, remedy=remedy))
     return lines
 

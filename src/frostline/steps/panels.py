@@ -16,9 +16,9 @@ from frostline.grid import Grid
 from frostline.runs import Run
 from frostline.schema import QUALITY
 from frostline.steps.common import days_of, folders, grid_of, load, roles
+from frostline.steps.gallery import Drawn
 from frostline.steps.model import record_path
 
-Drawn = list[tuple[str, Any, str]]  # name, figure, caption
 Moment = tuple[str, int]  # local date, index of the overpass
 SEASON_DAYS = ("01-15", "04-20", "07-15", "10-20")  # one day in each season, where none are asked for
 PANELS = 4

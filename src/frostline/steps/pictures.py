@@ -13,13 +13,13 @@ from frostline import export as exports
 from frostline.config_china import China
 from frostline.config_north import North
 from frostline.report import write_report
-from frostline.runs import Run, finished, provenance, read_json
+from frostline.runs import Run, finished, read_json
 from frostline.steps import panels, shelf, watch
 from frostline.steps.assumptions import assumptions
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.evidence import as_record, claims
+from frostline.steps.gallery import Drawn, hang, made_with
 from frostline.steps.model import record_path
-from frostline.steps.panels import Drawn
 from frostline.steps.seasonal import seasonal
 
 BINS = np.linspace(0.0, 1.0, 11)
@@ -27,16 +27,7 @@ BINS = np.linspace(0.0, 1.0, 11)
 
 def draw(experiment: North, run: Run) -> dict[str, Any]:
     """Every figure as a PNG in `figures/`."""
-    folder = run.path("figures")
-    part = run.path("figures.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    drawn = all_figures(experiment, run)
-    for name, figure, _ in drawn:
-        figure.savefig(part / f"{name}.png", dpi=130)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.replace(folder)
-    return {"figures": len(drawn)}
+    return hang(run, all_figures(experiment, run))
 
 
 def report(experiment: North, run: Run) -> dict[str, Any]:
@@ -54,7 +45,7 @@ def report(experiment: North, run: Run) -> dict[str, Any]:
         summary=_summary(experiment, run),
         warnings=_warnings(experiment, run),
         twin=experiment.twin is not None,
-        made_with=_made_with(),
+        made_with=made_with(),
     )
     return {"path": str(path), "bytes": path.stat().st_size}
 
@@ -229,10 +220,3 @@ def _warnings(experiment: North, run: Run) -> list[str]:
     if finished(run, "validate") is None and experiment.validate_ is not None:
         out.append("The scores are of an earlier run.")
     return out
-
-
-def _made_with() -> str:
-    """Versions, platform and commit in one line."""
-    made = provenance()
-    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
-    return f"commit {made['commit']}, Python {made['python']} on {made['machine']}; {versions}"

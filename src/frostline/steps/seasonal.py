@@ -9,8 +9,9 @@ from frostline.config_north import North
 from frostline.grid import Grid
 from frostline.runs import Run
 from frostline.steps.extent import annual, daily_extent
+from frostline.steps.gallery import Drawn
 from frostline.steps.model import record_path
-from frostline.steps.panels import Drawn, note
+from frostline.steps.panels import note
 
 LEAST_DAYS = 360  # a year of them: below, a mean of years would be none
 

@@ -31,8 +31,8 @@ Sums = dict[str, Array]  # arrays (..., record, overpass, stratum)
 Ends = tuple[Array, Array, Array]  # value, lower and upper end
 Group = tuple[str, str]  # (split, season or "all")
 DIFFERENCE = "accuracy_difference"
-_BOTH = -1  # code of both overpasses together; they err on the same days, which are drawn together
-_PASSES = {**OVERPASS_NAMES, _BOTH: "both"}
+_POOLED = -1  # code of both overpasses together; they err on the same days, which are drawn together
+_PASSES = {**OVERPASS_NAMES, _POOLED: "pooled"}  # not `both` of seasons: frozen at AM and at PM
 _YEAR = np.arange("2001-01", "2002-01", dtype="datetime64[M]")
 Of = Callable[[Sums], Sums]
 Kept = tuple[xr.Dataset | None, dict[Group, xr.Dataset]]  # daily sums, and of each group by site
@@ -51,7 +51,7 @@ def evaluate(
     seasonal: Collection[str] = ("all",),
     scores: Mapping[str, Callable[[Any], Any]] = SCORES,
     differences: Sequence[tuple[str, str]] = (),
-    both: bool = False,
+    pooled: bool = False,
     block: int = 30,
     resamples: int = 500,
     level: float = 0.95,
@@ -62,7 +62,7 @@ def evaluate(
     `records` (on one grid) and `truths` (records on that grid, or sites) are datasets with `frozen`; `days` names
     splits by bool (time); `strata` names masks (y, x), or (site) against sites, as `area:heldout`. Stratum `all` is
     always there; the strata of `seasonal` are also told apart by `seasons` (dates to labels): `season:DJF` for `all`,
-    `forest/season:DJF` for others. On a grid in degrees cells weigh by their area. `both` adds overpass `both`.
+    `forest/season:DJF` for others. On a grid in degrees cells weigh by their area. `pooled` adds overpass `pooled`.
 
     **Common sample**: all records given together are scored on the cell-days where every one of them is known, so
     that their differences are fair; `coverage` and `n` say how much that leaves. Give records apart to score each
@@ -85,7 +85,7 @@ def evaluate(
         masks = _masks(strata or {}, grid, truth)
         groups = _groups(days, common_days(*records.values(), truth), against, seasons)
         further = [name in scores for name in ("correlation", "ece")]
-        alone, paired = _sums(records, truth, masks, groups, differences, both, *further)
+        alone, paired = _sums(records, truth, masks, groups, differences, pooled, *further)
         jobs: list[Job] = [(names, *alone, of), ([f"{a}-{b}" for a, b in differences], *paired, _difference)]
         for (split, part), dates in groups.items():
             shown = masks if part == "all" else {name: mask for name, mask in masks.items() if name in seasonal}
@@ -128,7 +128,7 @@ def _sums(
     masks: Mapping[str, Array],
     groups: Mapping[Group, Array],
     differences: Sequence[tuple[str, str]],
-    both: bool,
+    pooled: bool,
     shares: bool,
     bins: bool,
 ) -> tuple[Kept, Kept]:
@@ -163,19 +163,19 @@ def _sums(
             for kept, part in zip(by_site, some, strict=False):
                 kept[group] = kept[group] + part if group in kept else part
     whole = [xr.concat(parts, "time") if parts else None for parts in daily]
-    if both:
-        whole = [None if sums is None else _with_both(sums) for sums in whole]
-        by_site = tuple({group: _with_both(sums) for group, sums in kept.items()} for kept in by_site)  # type: ignore
+    if pooled:
+        whole = [None if sums is None else _with_pooled(sums) for sums in whole]
+        by_site = tuple({group: _with_pooled(sums) for group, sums in kept.items()} for kept in by_site)  # type: ignore
     assert whole[0] is not None  # `groups` is never empty
     tallies = with_days(whole[0])
     return (with_shares(tallies) if shares else tallies, by_site[0]), (whole[1], by_site[1])
 
 
-def _with_both(sums: xr.Dataset) -> xr.Dataset:
+def _with_pooled(sums: xr.Dataset) -> xr.Dataset:
     """With the sum of the overpasses as one more, where there are several."""
     if sums.sizes["overpass"] < 2:
         return sums
-    whole = sums.sum("overpass").expand_dims(overpass=np.array([_BOTH], np.int8))
+    whole = sums.sum("overpass").expand_dims(overpass=np.array([_POOLED], np.int8))
     return xr.concat([sums, whole], "overpass")
 
 
