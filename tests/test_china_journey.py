@@ -2,7 +2,9 @@
 
 import re
 import shutil
+import sys
 from html import unescape
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,9 @@ from frostline.runs import read_json
 from frostline.schema import RECORD, check
 from frostline.steps import run_step
 from twin_run import run_in
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import walk
 
 pytestmark = pytest.mark.slow
 FIGURES = (
@@ -98,3 +103,8 @@ def test_codes_of_the_other_agency_are_refused(scored, tmp_path):  # noqa: F811
     shutil.copytree(run / "data" / "esdr", run / "data" / "smap")
     with pytest.raises(InputError, match="E-INPUT-EMPTY"):
         run_step("read", china(), run_in(run))
+
+
+def test_every_score_has_its_n_its_interval_and_its_skill(reported):  # noqa: F811
+    rows, tables, wrong = walk.of_run(reported)
+    assert rows > 1000 and tables >= 3 and not wrong, wrong[:5]

@@ -235,8 +235,8 @@ def test_changelog_says_which_numbers_changed():
 def test_rows_of_results_are_those_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     results = tool("results")
     key = {"record": "unet", "against": "truth", "split": "heldout", "overpass": "am", "stratum": "area:heldout"}
-    score = key | {"score": "accuracy", "value": 0.93649, "lo": 0.9, "hi": 0.951, "n": 61320, "n_effective": 21.0}
-    undefined = key | {"score": "mcc", "value": None, "lo": None, "hi": None, "n": 61320, "n_effective": 21.0}
+    score = key | {"score": "accuracy", "value": 0.93649, "lo": 0.9, "hi": 0.951, "n": 61320, "skill": 0.4321}
+    undefined = key | {"score": "mcc", "value": None, "lo": None, "hi": None, "n": 61320, "skill": None}
     (tmp_path / "scores.json").write_text(json.dumps([score, undefined]))
     (tmp_path / "steps.json").write_text(json.dumps({"train": {"seconds": 12.34}, "validate": {"seconds": 1.0}}))
     echo = toml({"twin": {"seed": 7}, "train": {"seed": 3}})
@@ -246,11 +246,10 @@ def test_rows_of_results_are_those_of_the_run(tmp_path: Path, capsys: pytest.Cap
     said = capsys.readouterr().out.splitlines()
     made = "`make x` | abc123 | twin 7, train 3 |"
     assert said[:2] == results.HEAD.splitlines()
-    assert (
-        said[2] == f"| unet accuracy against truth, heldout, am, area:heldout | 0.936 [0.900, 0.951] | 61320 | {made}"
-    )
-    assert said[3] == f"| unet mcc against truth, heldout, am, area:heldout | - [-, -] | 61320 | {made}"
-    assert said[4] == f"| step train, seconds | 12.3 | 1 run | {made}"
+    where = "against truth, heldout, am, area:heldout"
+    assert said[2] == f"| unet accuracy {where} | 0.936 [0.900, 0.951] | 61320 | 0.43 | {made}"
+    assert said[3] == f"| unet mcc {where} | - [-, -] | 61320 | - | {made}"
+    assert said[4] == f"| step train, seconds | 12.3 | 1 run | - | {made}"
     with pytest.raises(SystemExit, match="no row"):
         results.main([str(tmp_path), "--command", "make x", "--row", "unet/stations/heldout/am/all/accuracy"])
 

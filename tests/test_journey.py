@@ -21,9 +21,14 @@ from frostline.steps import run_step
 from frostline.steps.common import grid_of
 from twin_run import assembled, copied, experiment, finished, play, run_in, scored, shared, shown, toml  # noqa: F401
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import walk
+
 pytestmark = pytest.mark.slow
 
-FIELDS = {"record", "against", "split", "overpass", "stratum", "score", "value", "lo", "hi", "n", "n_effective"}
+FIELDS = {"record", "against", "split", "overpass", "stratum", "score", "value", "lo", "hi", "n", "n_effective"} | {
+    "skill"
+}
 RECORDS = {"unet", "climatology", "climatology_truth", "persistence", "reanalysis"}
 AGAINST = {"truth", "truth_t0", "reanalysis", "stations"}
 DIFFERENCES = {f"unet-{name}" for name in RECORDS - {"unet"}}
@@ -228,3 +233,8 @@ def test_nothing_in_a_run_tells_of_the_environment(finished, tmp_path):  # noqa:
     for path in Path(run).rglob("*"):
         if path.is_file() and "data" not in path.parts:
             assert b"canary-51c7" not in path.read_bytes(), path
+
+
+def test_every_score_has_its_n_its_interval_and_its_skill(finished):  # noqa: F811
+    rows, tables, wrong = walk.of_run(finished)
+    assert rows > 1000 and tables >= 3 and not wrong, wrong[:5]

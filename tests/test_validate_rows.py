@@ -14,7 +14,7 @@ from frostline.schema import record
 from frostline.validate.rows import evaluate
 
 GRID = named("N09").around(100.0, 60.0, (2, 2))
-KEYS = ["record", "against", "split", "overpass", "stratum", "score", "value", "lo", "hi", "n", "n_effective"]
+KEYS = ["record", "against", "split", "overpass", "stratum", "score", "value", "lo", "hi", "n", "n_effective", "skill"]
 
 
 def made(times, values, *, grid=GRID, overpass=(0,)):

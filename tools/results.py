@@ -1,11 +1,11 @@
-"""Print rows of docs/results.md from a run folder: figure | value [lo, hi] | n | command | commit | seed.
+"""Print rows of docs/results.md from a run folder: figure | value [lo, hi] | n | skill | command | commit | seed.
 
     python tools/results.py runs/demo --command "make demo"
     python tools/results.py runs/demo --command "make demo" --row 'unet/truth/heldout/*/season:*/accuracy'
 
 A row is chosen by record/against/split/overpass/stratum/score, each a shell pattern; a pattern that meets nothing is
-an error, so that a row cannot vanish unseen. Values, intervals and n are those of scores.json, seconds those of
-steps.json, seeds and commit those that the report of the run states. Nothing is computed here.
+an error, so that a row cannot vanish unseen. Values, intervals, n and skill over climatology are those of scores.json,
+seconds those of steps.json, seeds and commit those that the report of the run states. Nothing is computed here.
 """
 
 import argparse
@@ -31,7 +31,7 @@ ROWS = (
     "unet/stations/heldout/*/all/accuracy",
     "reanalysis/stations/heldout/*/all/accuracy",
 )
-HEAD = "| figure | value [lo, hi] | n | command | commit | seed |\n|---|---|---|---|---|---|"
+HEAD = "| figure | value [lo, hi] | n | skill | command | commit | seed |\n|---|---|---|---|---|---|---|"
 
 
 def chosen(rows: Sequence[Mapping[str, Any]], patterns: Sequence[str]) -> list[Mapping[str, Any]]:
@@ -52,12 +52,13 @@ def line(row: Mapping[str, Any], *, command: str, commit: str, seed: str) -> str
     """One score as a row of the table.
 
     >>> line(dict(zip(KEY, ("unet", "truth", "heldout", "am", "all", "accuracy"))) | {"value": 0.93649, "lo": 0.9,
-    ...      "hi": None, "n": 61320}, command="make demo", commit="1a2b3c", seed="twin 1")
-    '| unet accuracy against truth, heldout, am, all | 0.936 [0.900, -] | 61320 | `make demo` | 1a2b3c | twin 1 |'
+    ...      "hi": None, "n": 613, "skill": 0.5}, command="make demo", commit="1a2b3c", seed="twin 1")
+    '| unet accuracy against truth, heldout, am, all | 0.936 [0.900, -] | 613 | 0.50 | `make demo` | 1a2b3c | twin 1 |'
     """
     figure = "{record} {score} against {against}, {split}, {overpass}, {stratum}".format(**row)
     ends = f"[{_number(row['lo'])}, {_number(row['hi'])}]"
-    return f"| {figure} | {_number(row['value'])} {ends} | {row['n']} | `{command}` | {commit} | {seed} |"
+    skill = "-" if row["skill"] is None else f"{row['skill']:.2f}"
+    return f"| {figure} | {_number(row['value'])} {ends} | {row['n']} | {skill} | `{command}` | {commit} | {seed} |"
 
 
 def stated(folder: Path) -> tuple[str, str]:
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for row in chosen(rows, got.row or ROWS):
         print(line(row, command=got.command, commit=commit, seed=seed))
     for step, entry in ledger.items() if got.seconds else ():
-        print(f"| step {step}, seconds | {entry['seconds']:.1f} | 1 run | `{got.command}` | {commit} | {seed} |")
+        print(f"| step {step}, seconds | {entry['seconds']:.1f} | 1 run | - | `{got.command}` | {commit} | {seed} |")
 
 
 def _number(value: float | None) -> str:

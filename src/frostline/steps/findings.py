@@ -148,15 +148,17 @@ def differences(rows: Rows, against: str) -> Sheet:
             if any(c is not None and shown(c) for c in cells):
                 whole = cells[0]
                 count = f"{whole['n']:,.0f}" if whole is not None else "–"
+                gained = whole.get("skill") if whole is not None else None
+                skill = "–" if gained is None else f"{gained:+.2f}".replace("-", MINUS)
                 other = pair.partition("-")[2]
                 points = [number(c, scale=100, digits=1, sign=True) for c in cells]
-                lines.append([spelled(other), PASSES[overpass], *points, count])
+                lines.append([spelled(other), PASSES[overpass], *points, skill, count])
     return Sheet(
         f"Fused minus others, against {NAMES.get(against, against)}",
         "Accuracy of the fused record minus that of another, in points, on the cell-days that both know, with the "
-        "interval of a paired block bootstrap; held-out years; n is of all days."
-        + (" 25 km: both averaged onto 25 km cells first." if coarse else ""),
-        ["other record", "pass", "all days", *(NAMES.get(s, s) for s in strata[1:]), "n"],
+        "interval of a paired block bootstrap; held-out years. Of all days are n and the skill, by how much the skill "
+        "over climatology differs." + (" 25 km: both averaged onto 25 km cells first." if coarse else ""),
+        ["other record", "pass", "all days", *(NAMES.get(s, s) for s in strata[1:]), "skill", "n"],
         lines,
     )
 

@@ -100,18 +100,21 @@ def records(experiment: China, run: Run) -> dict[str, xr.Dataset]:
     for name in ("smap", "esdr", "reanalysis"):
         if f"label_{name}" in stack:
             found[name] = label_record(stack, name, grid)
-    training = xr.DataArray(
-        roles(experiment)[0] == "train", coords={"time": days_of(experiment)}, dims="time", name="training"
-    )
-    half = experiment.validate_.climatology_days
-    if "label_reanalysis" in stack and training.any():
-        table = classic.climatology(found["reanalysis"]["frozen"], days=training, half_window=half)
-        found["climatology"] = classic.climatology_record(table, stack["time"].values, grid=grid)
-    if run.path("truth.zarr").exists() and training.any():
+    if "reanalysis" in found:
+        found |= _calendar(experiment, "climatology", found["reanalysis"]["frozen"], grid)
+    if run.path("truth.zarr").exists():
         truth = store.open_store(run.path("truth.zarr"), chunks={})["truth"]
-        best = classic.climatology(truth, days=training, half_window=half)
-        found["climatology_truth"] = classic.climatology_record(best, stack["time"].values, grid=grid)
+        found |= _calendar(experiment, "climatology_truth", truth, grid)
     return {n: ds.assign_attrs(inputs=made_of(experiment, n)) for n, ds in found.items()}
+
+
+def _calendar(experiment: China, name: str, states: xr.DataArray, grid: Grid) -> dict[str, xr.Dataset]:
+    """The day-of-year climatology of the training days' states, by its name; nothing without training days."""
+    training = xr.DataArray(roles(experiment)[0] == "train", {"time": days_of(experiment)}, "time", "training")
+    if not training.any():
+        return {}
+    table = classic.climatology(states, days=training, half_window=experiment.validate_.climatology_days)
+    return {name: classic.climatology_record(table, states["time"].values, grid=grid)}
 
 
 def references(experiment: China, run: Run) -> dict[str, xr.Dataset]:
@@ -152,7 +155,8 @@ def label_record(stack: xr.Dataset, name: str, grid: Grid) -> xr.Dataset:
 
 
 def coarse(experiment: China, run: Run) -> tuple[dict[str, xr.Dataset], xr.Dataset]:
-    """The fused, the networks' and the ESDR's records on the ESDR's own 25 km cells, lazily; and the twin's truth.
+    """The fused, the networks' and the ESDR's records and the climatology on the ESDR's own 25 km cells, lazily; and
+    the twin's truth.
 
     The honest way round (algorithms.md 2.11): what is coarse is not sharpened, what is fine is averaged. A coarse
     cell holds the share of its known fine cells that are frozen, unknown where less than LEAST_COVER of the fine
@@ -166,6 +170,8 @@ def coarse(experiment: China, run: Run) -> tuple[dict[str, xr.Dataset], xr.Datas
     stack = store.open_store(run.path("stack.zarr"), chunks={})
     if "label_esdr" in stack:
         fine["esdr"] = label_record(stack, "esdr", grid)
+    if "label_reanalysis" in stack:
+        fine |= _calendar(experiment, "climatology", label_record(stack, "reanalysis", grid)["frozen"], grid)
     made = {n: _averaged(ds, grid, wide, full).assign_attrs(inputs=made_of(experiment, n)) for n, ds in fine.items()}
     if not run.path("truth.zarr").exists():
         return made, xr.Dataset()

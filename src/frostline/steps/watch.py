@@ -88,8 +88,13 @@ def attrs(experiment: North | China, run: Run) -> dict[str, str]:
 
 
 def marked(rows: Iterable[dict[str, Any]], leaks: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of scores.json, each with `leak` where there is any."""
-    return [row | {"leak": True} if leaks else row for row in rows]
+    """Rows as scores.json has them: each with `leak` where there is any, and no value that has no interval.
+
+    A score that does not know how far it can be trusted (too few days for a bootstrap) is not told: null.
+    """
+    untold = {key: None for key in ("value", "lo", "hi", "skill")}
+    whole = [row if np.isfinite([row["lo"], row["hi"]]).all() else row | untold for row in rows]
+    return [row | {"leak": True} if leaks else row for row in whole]
 
 
 def notes(leaks: Sequence[str]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from frostline.validate.intervals import (
 )
 from frostline.validate.match import common_days, matched, same_grid
 from frostline.validate.pairs import ahead, ahead_cells
+from frostline.validate.skill import of_difference, of_scores
+from frostline.validate.strata import masks_of
 
 Array = np.ndarray
 Sums = dict[str, Array]  # arrays (..., record, overpass, stratum)
@@ -57,7 +59,7 @@ def evaluate(
     level: float = 0.95,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Rows {record, against, split, overpass, stratum, score, value, lo, hi, n, n_effective}, NaN where undefined.
+    """Rows {record, against, split, overpass, stratum, score, value, lo, hi, n, n_effective, skill}, NaN if undefined.
 
     `records` (on one grid) and `truths` (records on that grid, or sites) are datasets with `frozen`; `days` names
     splits by bool (time); `strata` names masks (y, x), or (site) against sites, as `area:heldout`. Stratum `all` is
@@ -67,9 +69,10 @@ def evaluate(
     **Common sample**: all records given together are scored on the cell-days where every one of them is known, so
     that their differences are fair; `coverage` and `n` say how much that leaves. Give records apart to score each
     on its own cells. `scores`: by name, of sums (`frostline.scores`, `validate.agreement`, `validate.calibration`).
-    `brier_skill` is relative to the record named by `climatology`, and absent without it. `differences`: pairs (a, b)
-    of records; the accuracy of a less that of b, on all cell-days that these two know, is `accuracy_difference` of
-    record `a-b`. It is subtracted day by day, so that what both get wrong widens nothing.
+    `skill` (`validate.skill`) and `brier_skill` are over the record named by `climatology`; without it the first is
+    NaN, the second absent. `differences`: pairs (a, b) of records; the accuracy of a less that of b, on all cell-days
+    that these two know, is `accuracy_difference` of record `a-b`. It is subtracted day by day, so that what both get
+    wrong widens nothing.
 
     `lo`, `hi` hold `level` of the bootstrap over blocks of `block` days; against sites over sites too, and the wider
     of both is given; NaN for fewer than LEAST_DAYS days. `n`: cell-days compared, of `ece_middle` those in doubt.
@@ -82,7 +85,7 @@ def evaluate(
     of = partial(_scores, base=base, scores=scores)
     rows: list[dict[str, Any]] = []
     for against, truth in truths.items():
-        masks = _masks(strata or {}, grid, truth)
+        masks = masks_of(strata or {}, grid, truth)
         groups = _groups(days, common_days(*records.values(), truth), against, seasons)
         further = [name in scores for name in ("correlation", "ece")]
         alone, paired = _sums(records, truth, masks, groups, differences, pooled, *further)
@@ -90,6 +93,7 @@ def evaluate(
         for (split, part), dates in groups.items():
             shown = masks if part == "all" else {name: mask for name, mask in masks.items() if name in seasonal}
             draws = draw_days(dates, block=block, resamples=resamples, seed=seed)
+            calendar = None  # the climatology's accuracy
             for claimants, daily, by_site, told in jobs if shown else ():
                 if daily is None:
                     continue
@@ -98,6 +102,12 @@ def evaluate(
                 if (split, part) in by_site and len(dates) >= LEAST_DAYS:
                     found = _widened(found, by_site[split, part], list(shown.values()), told, resamples, level, seed)
                 worth, n = _worth(sums, dates), sums["n"].sum(axis=0)
+                values = {name: ends[0] for name, ends in found.items()}
+                if told is _difference:
+                    gained = {DIFFERENCE: of_difference(values[DIFFERENCE], calendar)}
+                else:
+                    gained = of_scores(values, {name: v.sum(axis=0) for name, v in sums.items()}, base=base)
+                    calendar = None if base is None or "accuracy" not in values else values["accuracy"][base]
                 inner = sum(sums[name].sum(axis=0) for name in MIDDLE if name in sums)
                 rows += [
                     {
@@ -112,6 +122,7 @@ def evaluate(
                         "hi": float(high[at]),
                         "n": round(float((inner if score == "ece_middle" else n)[at])),
                         "n_effective": float(worth[at]),
+                        "skill": float(gained[score][at]),
                     }
                     for i, record in enumerate(claimants)
                     for j, code in enumerate(daily["overpass"].values)
@@ -273,20 +284,6 @@ def _groups(
             cause=f"no day of the splits {', '.join(days)} lies within {str(shared[0])[:10]}..{str(shared[-1])[:10]}",
         )
     return groups
-
-
-def _masks(strata: Mapping[str, Any], grid: Grid, truth: xr.Dataset) -> dict[str, Array]:
-    """`all` and the strata as bool over the cells, or over the sites that lie in them."""
-    to_sites = "site" in truth["frozen"].dims
-    fields = {"all": np.ones(grid.shape, bool), **{name: np.asarray(m, bool) for name, m in strata.items()}}
-    fitting = [grid.shape, (truth.sizes["site"],)] if to_sites else [grid.shape]
-    for name, mask in fields.items():
-        if mask.shape not in fitting:
-            raise InputError("E-INPUT-GRID", where=name, cause=f"mask of {mask.shape} on a grid of {grid.shape}")
-    if not to_sites:
-        return fields
-    rows, cols = grid.locate(truth["lon"].values, truth["lat"].values)
-    return {name: (mask[rows, cols] if mask.ndim == 2 else mask) & (rows >= 0) for name, mask in fields.items()}
 
 
 def _weights(grid: Grid) -> Array | None:

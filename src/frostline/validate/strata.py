@@ -1,4 +1,4 @@
-"""Strata of cells from maps: one mask for each class, or for each bin of a quantity."""
+"""Strata of cells from maps: one mask for each class, or for each bin of a quantity; and masks of sites from them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import xarray as xr
+
+from frostline.errors import InputError
+from frostline.grid import Grid
 
 Array = np.ndarray
 
@@ -37,3 +41,20 @@ def by_bin(prefix: str, values: Any, edges: Sequence[float]) -> dict[str, Array]
     names = [f"<{edges[0]:g}", *between, f">={edges[-1]:g}"]
     masks = {f"{prefix}:{name}": place == i for i, name in enumerate(names)}
     return {name: mask for name, mask in masks.items() if mask.any()}
+
+
+def masks_of(strata: Mapping[str, Any], grid: Grid, truth: xr.Dataset) -> dict[str, Array]:
+    """`all` and the strata as bool over the cells (y, x) of a record's grid, or over the sites that lie in them.
+
+    A mask of another shape than the grid's, or the sites', is E-INPUT-GRID.
+    """
+    to_sites = "site" in truth["frozen"].dims
+    fields = {"all": np.ones(grid.shape, bool), **{name: np.asarray(m, bool) for name, m in strata.items()}}
+    fitting = [grid.shape, (truth.sizes["site"],)] if to_sites else [grid.shape]
+    for name, mask in fields.items():
+        if mask.shape not in fitting:
+            raise InputError("E-INPUT-GRID", where=name, cause=f"mask of {mask.shape} on a grid of {grid.shape}")
+    if not to_sites:
+        return fields
+    rows, cols = grid.locate(truth["lon"].values, truth["lat"].values)
+    return {name: (mask[rows, cols] if mask.ndim == 2 else mask) & (rows >= 0) for name, mask in fields.items()}
