@@ -258,5 +258,5 @@ def test_results_hold_no_row_without_command_and_commit():
     for line in (ROOT / "docs/results.md").read_text(encoding="utf-8").splitlines():
         if line.startswith("| ") and not line.startswith("| figure"):
             cells = [c.strip() for c in line.strip("|").split("|")]
-            assert len(cells) == 6 and all(cells), line
-            assert re.fullmatch(r"`.+`", cells[3]), line
+            assert len(cells) == 7 and all(cells), line
+            assert re.fullmatch(r"`.+`", cells[4]), line
