@@ -141,11 +141,12 @@ def sheets(run: Run) -> list[Sheet]:
     note = (
         f"Record less station, in days, at stations that never taught; frost years {years}. Positive is late, or long. "
         "Onset is the first day of freeze that opens 15 days of which 12 are frozen, after a thawed one; the end is "
-        "the first such day of thaw from January on. The rule's source is unverified. Station and records are compared "
-        f"on the days that all of them know, and station-years with fewer than {found['least_days']} such days are "
-        f"left out ({left}). A row counts station-years in which all records have the date; missed are those in which "
-        "the station has it and this record does not. Intervals are of a bootstrap over stations. The truth's row is "
-        "the cell's own ice: how far a thermometer at a point is from its cell, whoever maps it."
+        "likewise the first of lasting thaw, sought from January on. The rule's source is unverified. Station and "
+        "records are compared on the days that all of them know, and station-years with fewer than "
+        f"{found['least_days']} such days are left out ({left}). A row counts station-years in which all records have "
+        "the date; missed are those in which the station has it and this record does not. Intervals are of a bootstrap "
+        "over stations. The truth's row is the cell's own ice: how far a thermometer at a point is from its cell, "
+        "whoever maps it."
     )
     if not any(r["record"] == "truth" for r in found["rows"]):
         note = note.rpartition(" The truth's row")[0]
