@@ -52,7 +52,7 @@ def stations(experiment: North, run: Run, unet: xr.Dataset, truths: Mapping[str,
     if "stations" not in truths:
         return []
     days = drawn_days(experiment)
-    sites = truths["stations"].reindex(time=days)
+    sites = truths["stations"].reindex(time=days, overpass=[clock.AM, clock.PM])  # daily stations know neither
     chosen = choose(sites["frozen"].sel(overpass=clock.AM).values, sites["site"].values.astype(str).tolist())
     if not chosen:
         return []
@@ -160,7 +160,11 @@ def _of_cells(claim: xr.Dataset, truth: xr.Dataset, days: np.ndarray) -> tuple[d
 
 def _series(ds: xr.Dataset, cells: tuple[np.ndarray, np.ndarray], days: np.ndarray) -> xr.DataArray:
     """A record at some cells on some days, (time, overpass, site), in memory."""
-    return at_cells(ds["frozen"].sel(time=ds["time"].isin(days)), *cells).load().reindex(time=days)
+    return (
+        at_cells(ds["frozen"].sel(time=ds["time"].isin(days)), *cells)
+        .load()
+        .reindex(time=days, overpass=[clock.AM, clock.PM])
+    )
 
 
 def _place(site: xr.Dataset) -> str:
