@@ -82,6 +82,7 @@ def test_outside_keeps_its_rows_and_a_range_chooses():
     assert (away["quality"] == QUALITY["outside_domain"]).all() and away["outside_domain"].all()
     assert not away["in_grid"].any() and away[["cell_lon", "distance_km"]].isna().all(axis=None)
     assert (found.loc[found["site"] == "in", "class"] == "frozen").all() and "age_days" not in found
+    assert "leak" not in found and table(ds.assign_attrs(leak="one"), ["in"], [20.0], [60.0])["leak"].all()
     some = table(ds, ["in"], [20.0], [60.0], end="2020-02-28", overpasses=[1])
     assert some["overpass"].tolist() == ["pm"] and some["date"].dt.day.tolist() == [28]
     for options, told in (

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from drawn import said
 from frostline import store
@@ -32,6 +33,14 @@ def test_a_whole_frost_year_is_drawn_or_what_was_held_out():
         found = sites_seen.drawn_days(experiment(**held, **{"split.heldout": spans})).astype("datetime64[D]")
         assert (str(found[0]), str(found[-1])) == (first, last)
         assert (np.diff(found).astype(int) == 1).all()
+
+
+def test_stations_of_daily_values_draw_no_mornings(tmp_path):
+    days = sites_seen.drawn_days(experiment())
+    frozen = xr.DataArray(np.ones((len(days), 1, 2)), dims=("time", "overpass", "site"))
+    sites = xr.Dataset({"frozen": frozen}, coords={"time": days, "overpass": [2], "site": ["a", "b"]})
+    assert sites_seen.stations(experiment(), run_in(tmp_path), xr.Dataset(), {"stations": sites}) == []
+    assert sites_seen.stations(experiment(), run_in(tmp_path), xr.Dataset(), {}) == []
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ def extract(
     - `quality`, the flag bits as they are, and a column of bool for each name in `schema.QUALITY`; `age_days`, the
       oldest input's gap age, empty where there is none. Each only where the record has the variable;
     - `lon`, `lat` of the site, `in_grid`, `cell_lon`, `cell_lat` and `distance_km` (geodesic) of the cell's
-      centre, to a meter.
+      centre, to a meter; `leak`, true throughout, only of a record that carries that mark.
 
     A site outside the grid keeps its rows: unknown, `outside_domain`, no cell. Held: a block of days of the tiles that
     hold sites. Raises ConfigError where dates or overpasses choose nothing, SchemaError for what is no record.
@@ -75,6 +75,8 @@ def extract(
         "cell_lat": cells.lat.round(6),
         "distance_km": cells.distance.round(3),
     }
+    if record.attrs.get("leak"):
+        about["leak"] = np.ones(len(cells.row), bool)
     chosen = record.isel(time=days, overpass=[codes.index(c) for c in wanted])
     return _tables(chosen, np.asarray(names, dtype=object), cells, about)
 
