@@ -29,7 +29,7 @@ def frostline(capsys):
     return call
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["train", "--help"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["train", "--help"], ["extract", "--help"]], ids=" ".join)
 def test_help_needs_no_heavy_library(words):
     """`--help` in less than 0.8 s: what takes seconds to load is not loaded (time itself depends on the machine)."""
     code = (
@@ -56,7 +56,7 @@ def test_scoring_drawing_and_planning_need_no_torch():
 def test_help_lists_every_verb(frostline):
     code, out, _ = frostline("--help")
     assert code == 0
-    for verb in (*VERBS, "all", "demo", "plan"):
+    for verb in (*VERBS, "all", "demo", "plan", "extract"):
         assert f" {verb} " in out
     for steps in STEPS.values():  # every system takes the verbs in their order
         assert [v for v in VERBS if v in steps] == list(steps)

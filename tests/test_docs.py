@@ -175,7 +175,7 @@ def test_commands_of_the_pages_are_verbs():
     from frostline.cli import VERBS
 
     assert set(VERBS) == set().union(*STEPS.values())
-    known = {*VERBS, "all", "demo", "plan", "VERB"}
+    known = {*VERBS, "all", "demo", "plan", "extract", "VERB"}
     for page in PAGES:
         for verb in re.findall(r"^ {4}(?:\w+=\S+ )?frostline (\w+)", page.read_text(encoding="utf-8"), re.MULTILINE):
             assert verb in known, f"{page.name}: frostline {verb}"

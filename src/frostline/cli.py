@@ -127,6 +127,36 @@ def plan(experiment: Path, /, *, overrides: Overrides = (), run: Folder = None) 
     return 0
 
 
+@app.command
+def extract(
+    record: Path,
+    sites: Path,
+    out: Path,
+    /,
+    *,
+    start: Annotated[str | None, Parameter(help="first local date, YYYY-MM-DD")] = None,
+    end: Annotated[str | None, Parameter(help="last local date, YYYY-MM-DD")] = None,
+    overpass: Annotated[
+        tuple[Literal["am", "pm", "daily"], ...], Parameter(negative=(), help="only these (may be repeated)")
+    ] = (),
+    quiet: Quiet = False,
+) -> int:
+    """Write a record at a list of sites as CSV or Parquet, with classes and quality flags in words.
+
+    RECORD is a record store (.zarr), an exported netCDF file or a run folder; SITES a CSV or Parquet file with the
+    columns name, lon, lat; OUT ends in .csv or .parquet.
+    """
+    from frostline.steps.points import extract_points
+
+    found = extract_points(record, sites, out, start=start, end=end, overpasses=overpass)
+    if not quiet:
+        print(f"{out}: {found.rows} rows of {found.sites} sites")
+    if found.outside:
+        named = ", ".join(found.outside[:5]) + (" ..." if len(found.outside) > 5 else "")
+        print(f"outside the grid, unknown throughout: {len(found.outside)} sites ({named})", file=sys.stderr)
+    return 0
+
+
 def execute(
     path: Path,
     names: list[str],

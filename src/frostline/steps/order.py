@@ -80,7 +80,7 @@ NORTH = {
         evidence.validate,
         ("predict",),
         ("validate_",),
-        lambda e: ("scores.json",) if e.validate_ else (),
+        lambda e: ("scores.json", "phenology.json") if e.validate_ else (),
         "score the record and its baselines",
     ),
     "map": Step(pictures.draw, ("validate",), ("title", "report"), lambda e: ("figures",), "draw the figures"),

@@ -14,7 +14,7 @@ from frostline.config_china import China
 from frostline.config_north import North
 from frostline.report import write_report
 from frostline.runs import Run, finished, read_json
-from frostline.steps import panels, shelf, watch
+from frostline.steps import panels, phenology, shelf, sites_seen, watch
 from frostline.steps.assumptions import assumptions
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.evidence import as_record, claims
@@ -40,7 +40,7 @@ def report(experiment: North, run: Run) -> dict[str, Any]:
         experiment=experiment.model_dump(by_alias=True, exclude_none=True),
         figures=[(figure, caption) for _, figure, caption in drawn],
         scores=scores,
-        tables=watch.sheets(scores),
+        tables=[*phenology.sheets(run), *watch.sheets(scores)],
         assumptions=assumptions(experiment),
         summary=_summary(experiment, run),
         warnings=_warnings(experiment, run),
@@ -78,6 +78,7 @@ def all_figures(experiment: North, run: Run) -> Drawn:
         drawn += _scores(experiment, run)
     if experiment.train is not None:
         drawn += _series(experiment, run)
+        drawn += sites_seen.points(experiment, run)
     drawn += seasonal(experiment, run)
     return watch.stamped(drawn + panels.beside(experiment, run), run)
 
