@@ -6,8 +6,8 @@
 Each seed is one twin Earth of the demo with one training for each share of samples in which a sensor is made missing
 (`train.sensor_dropout`), and one for each sensor alone. Each net answers the held-out year three times: with all, and
 with each sensor's inputs withheld. All records of a seed, the climatology and the reanalysis are scored against the
-truth on the cell-days that all know, morning and evening together. Values of a table are means over the seeds; their
-intervals treat the seeds as independent and those of each seed as halves of 95 % block bootstrap intervals.
+truth on the cell-days that all know, morning and evening together. Values are means over the seeds (each seed's
+in brackets after the figure's name); their intervals treat the seeds as independent.
 
 A seed's folder holds its Earth (the steps twin, read, assemble); a folder in it for each share the nets. What is there
 is not made again. `--take FOLDER` copies finished Earths FOLDER/<seed> instead of simulating them.
@@ -47,7 +47,8 @@ EPOCHS = 8
 EARTH = ("truth.zarr", "stack.zarr", "sites.nc", "inventory.json", "steps.json")
 SMAP, AMSR2 = '["tb_1v","tb_1h"]', '["tb_18v","tb_18h","tb_36v","tb_36h"]'
 ALONE = {"smap": "unet_18_36", "amsr2": "unet_1"}  # the net that never sees a sensor
-SPLIT, STRATA = "heldout", ("all", "area:trained", "area:heldout")
+SPLIT = "heldout"
+STRATA = ("all", "area:trained", "area:heldout", "season:DJF", "season:MAM", "season:JJA", "season:SON")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             more = (f"train.sensor_dropout={share}", f"train.compare={f'[{SMAP},{AMSR2}]' if not share else '[]'}")
             learn(read(got.experiment, (*settings, *more)), place, place / f"{share:g}", got.workers)
         rows[seed] = judged(read(got.experiment, settings), place, got.shares)
-    print("\n".join(page(rows, got.shares)))
+    print("\n".join(page(rows, "python tools/studies_sensors.py")))
 
 
 def read(path: Path, settings: Sequence[str]) -> North:
@@ -97,14 +98,15 @@ def earth(path: Path, settings: Sequence[str], place: Path, take: Path | None, w
 
 def learn(experiment: North, earth: Path, folder: Path, workers: int) -> None:
     """The nets of one share of samples without a sensor, on a seed's Earth."""
-    if (folder / "done").exists():
+    told = json.dumps([table and table.model_dump() for table in (experiment.split, experiment.train)])
+    if (folder / "done").exists() and (folder / "done").read_text(encoding="utf-8") == told:
         return
     folder.mkdir(parents=True, exist_ok=True)
     for name in EARTH[:-1]:
         if not (folder / name).is_symlink():
             (folder / name).symlink_to((earth / name).resolve())
-    notes = model.train(experiment, Run(folder.resolve(), workers=workers))
-    (folder / "done").write_text(json.dumps(notes) + "\n", encoding="utf-8")
+    model.train(experiment, Run(folder.resolve(), workers=workers))
+    (folder / "done").write_text(told, encoding="utf-8")
 
 
 def answers(experiment: North, folder: Path, name: str, without: Sequence[str]) -> xr.Dataset:
@@ -119,12 +121,12 @@ def answers(experiment: North, folder: Path, name: str, without: Sequence[str]) 
     return record(frozen, grid=grid_of(experiment), time=time, overpass=overpass)
 
 
-def judged(experiment: North, place: Path, shares: Sequence[float]) -> list[dict[str, Any]]:
-    """Rows of all records of a seed against the truth, in `scores.json` of its folder."""
+def judged(experiment: North, place: Path, shares: Sequence[float]) -> dict[str, Any]:
+    """Rows of all records of a seed against the truth, and the commit: `scores.json` of its folder."""
     told = {"shares": [*shares], "experiment": experiment.model_dump(by_alias=True)}
     kept = place / "scores.json"
     if kept.exists() and (old := json.loads(kept.read_text(encoding="utf-8")))["of"] == json.loads(json.dumps(told)):
-        return list(old["rows"])
+        return dict(old)
     days, cells = roles(experiment)
     stack = store.open_store(place / "stack.zarr", chunks={})
     grid, time = grid_of(experiment), stack["time"].values
@@ -140,21 +142,21 @@ def judged(experiment: North, place: Path, shares: Sequence[float]) -> list[dict
     cases = {"": (), **{f" without {who}": (who,) for who in withheld_of(experiment)}}
     for share in shares:
         for case, without in cases.items():
-            name = f"{share:g}{case}"
+            name = f"dropout {share:g}{case}"
             records[name] = answers(experiment, place / f"{share:g}", "unet", without)
-            pairs += [(name, f"{shares[0]:g}{case}")] if share != shares[0] else []
-            pairs += [(name, f"{share:g}")] if without else []
+            pairs += [(name, f"dropout {shares[0]:g}{case}")] if share != shares[0] else []
+            pairs += [(name, f"dropout {share:g}")] if without else []
     if 0.0 in shares:
         for who, name in ALONE.items():
             records[name] = answers(experiment, place / "0", name, ())
-            pairs += [(f"{share:g} without {who}", name) for share in shares]
+            pairs += [(f"dropout {share:g} without {who}", name) for share in shares]
     truth = as_record(store.open_store(place / "truth.zarr", chunks={})["truth"], grid)
     held = {SPLIT: xr.DataArray(days == SPLIT, coords={"time": time}, dims="time")}
-    areas = {name: cells == {"area:trained": "train", "area:heldout": SPLIT}[name] for name in STRATA[1:]}
+    areas = {"area:trained": cells == "train", "area:heldout": cells == SPLIT}
     rows = evaluate(records, {"truth": truth}, days=held, strata=areas, differences=pairs, pooled=True)
     rows = [r for r in rows if r["score"] in ("accuracy", "brier", "brier_skill", "accuracy_difference")]
     write_json(kept, {"of": told, "commit": provenance()["commit"], "rows": rows})
-    return list(json.loads(kept.read_text(encoding="utf-8"))["rows"])
+    return dict(json.loads(kept.read_text(encoding="utf-8")))
 
 
 def withheld_of(experiment: North) -> list[str]:
@@ -163,40 +165,49 @@ def withheld_of(experiment: North) -> list[str]:
     return [who for who in withheld(ALONE).values() if sees(experiment.train.inputs, who)]
 
 
-def mean(found: Sequence[dict[str, Any]]) -> str:
+def mean(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A mean over seeds with its interval: half widths add as squares. Two of 0.03 and 0.04 give 0.025.
 
     >>> one = {"value": 0.90, "lo": 0.87, "hi": 0.93, "n": 2}
-    >>> mean([one, {"value": 0.92, "lo": 0.88, "hi": 0.96, "n": 3}])
-    '0.910 [0.885, 0.935] | 5'
+    >>> {k: round(v, 3) for k, v in mean([one, {"value": 0.92, "lo": 0.88, "hi": 0.96, "n": 3}]).items()}
+    {'value': 0.91, 'lo': 0.885, 'hi': 0.935, 'n': 5}
     """
     k = len(found)
     value = sum(r["value"] for r in found) / k
     below = sum((r["value"] - r["lo"]) ** 2 for r in found) ** 0.5 / k
     above = sum((r["hi"] - r["value"]) ** 2 for r in found) ** 0.5 / k
-    return f"{value:.3f} [{value - below:.3f}, {value + above:.3f}] | {sum(r['n'] for r in found)}"
+    return {"value": value, "lo": value - below, "hi": value + above, "n": sum(r["n"] for r in found)}
 
 
-def page(rows: dict[int, list[dict[str, Any]]], shares: Sequence[float]) -> list[str]:
-    """Tables in Markdown: each case and share, then the differences."""
+def page(kept: dict[int, dict[str, Any]], command: str) -> list[str]:
+    """A line for each figure, as docs/results.md has them: accuracies with their skill, then differences."""
     by = {
-        seed: {(r["record"], r["overpass"], r["stratum"], r["score"]): r for r in found if r["value"] is not None}
-        for seed, found in rows.items()
+        seed: {(r["record"], r["overpass"], r["stratum"], r["score"]): r for r in one["rows"] if r["lo"] is not None}
+        for seed, one in kept.items()
     }
-    names = list(dict.fromkeys(r["record"] for found in rows.values() for r in found))
-    lines = [f"seeds {', '.join(map(str, rows))}; shares {', '.join(f'{s:g}' for s in shares)}"]
-    for score in ("accuracy", "accuracy_difference", "brier_skill"):
-        lines += ["", f"| record, held-out year, {score} | where | pass | value [lo, hi] | n | each seed |"]
-        lines += ["|---|---|---|---|---|---|"]
-        for name in names:
-            for stratum in STRATA:
-                for one in ("pooled", "am", "pm"):
-                    found = [by[s][key] for s in by if (key := (name, one, stratum, score)) in by[s]]
-                    if len(found) < len(by) or (stratum != "all" and one != "pooled"):
-                        continue
-                    each = ", ".join(f"{r['value']:.3f}" for r in found)
-                    lines.append(f"| {name} | {stratum} | {one} | {mean(found)} | {each} |")
+    commit = ", ".join(dict.fromkeys(one["commit"] for one in kept.values()))
+    last = f"`{command}` | {commit} | twin {', '.join(map(str, kept))}, train 1"
+    names = dict.fromkeys(r["record"] for one in kept.values() for r in one["rows"])
+    lines = ["| figure | value [lo, hi] | n | skill | command | commit | seed |", "|---|---|---|---|---|---|---|"]
+    for score in ("accuracy", "accuracy_difference"):
+        for stratum in STRATA:
+            for name in names:
+                found = {
+                    s: [by[seed][key] for seed in by if (key := (name, "pooled", stratum, s)) in by[seed]]
+                    for s in (score, "brier_skill")
+                }
+                if not found[score] or len(found[score]) < len(by):
+                    continue
+                skill = _said(mean(found["brier_skill"])) if found["brier_skill"] else "-"
+                whole = mean(found[score])
+                each = ", ".join(f"{r['value']:.3f}" for r in found[score])
+                figure = f"{name}: {score} against truth, {SPLIT}, pooled, {stratum} ({each})"
+                lines.append(f"| {figure} | {_said(whole)} | {whole['n']} | {skill} | {last} |")
     return lines
+
+
+def _said(score: dict[str, Any]) -> str:
+    return "{value:.3f} [{lo:.3f}, {hi:.3f}]".format(**score)
 
 
 if __name__ == "__main__":
