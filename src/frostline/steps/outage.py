@@ -76,7 +76,7 @@ def scored(
     `inputs`: the channels of each net, the first `unet`. `stores`: where each net's record lies, and those without a
     sensor. Rows of the latter have their own record name, in `strata`, with `accuracy_difference` to `unet` and to each
     net that never sees the sensor. Where it was truly silent, rows have the stratum `sensor:<instrument>_missing`, in
-    every split with LEAST_DAYS such days.
+    every split with LEAST_DAYS such days; against the truth (without one the reanalysis) and stations.
     """
     table = experiment.validate_
     if table is None or "unet" not in records:
@@ -89,6 +89,7 @@ def scored(
         level=table.confidence,
         seed=table.seed,
     )
+    best = "truth" if "truth" in truths else "reanalysis"
     unet = store.open_store(stores["unet"], chunks={})
     rows: list[dict[str, Any]] = []
     for who in [who for who in INSTRUMENTS if sees(inputs["unet"], who)]:
@@ -106,7 +107,7 @@ def scored(
                 held = {"heldout": days["heldout"]}
                 found = judge(judged, {against: truth}, days=held, strata=strata, differences=pairs)
                 rows += [row for row in found if row["record"].split("-")[0] == without]
-            if some:
+            if some and against in (best, "stations"):
                 there = {"unet": unet.assign(frozen=unet["frozen"].where(silent)), **beside}
                 pairs = [("unet", other) for other in others]
                 found = judge(there, {against: truth}, days=some, differences=pairs)
