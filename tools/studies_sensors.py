@@ -154,7 +154,7 @@ def judged(experiment: North, place: Path, shares: Sequence[float]) -> dict[str,
     held = {SPLIT: xr.DataArray(days == SPLIT, coords={"time": time}, dims="time")}
     areas = {"area:trained": cells == "train", "area:heldout": cells == SPLIT}
     rows = evaluate(records, {"truth": truth}, days=held, strata=areas, differences=pairs, pooled=True)
-    rows = [r for r in rows if r["score"] in ("accuracy", "brier", "brier_skill", "accuracy_difference")]
+    rows = [r for r in rows if r["score"] in ("accuracy", "brier_skill", "accuracy_difference")]
     write_json(kept, {"of": told, "commit": provenance()["commit"], "rows": rows})
     return dict(json.loads(kept.read_text(encoding="utf-8")))
 
@@ -166,21 +166,17 @@ def withheld_of(experiment: North) -> list[str]:
 
 
 def mean(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A mean over seeds with its interval: half widths add as squares. Two of 0.03 and 0.04 give 0.025.
-
-    >>> one = {"value": 0.90, "lo": 0.87, "hi": 0.93, "n": 2}
-    >>> {k: round(v, 3) for k, v in mean([one, {"value": 0.92, "lo": 0.88, "hi": 0.96, "n": 3}]).items()}
-    {'value': 0.91, 'lo': 0.885, 'hi': 0.935, 'n': 5}
-    """
+    """A mean over seeds with its interval, n and skill: half widths add as squares, two of 0.03 and 0.04 to 0.025."""
     k = len(found)
     value = sum(r["value"] for r in found) / k
     below = sum((r["value"] - r["lo"]) ** 2 for r in found) ** 0.5 / k
     above = sum((r["hi"] - r["value"]) ** 2 for r in found) ** 0.5 / k
-    return {"value": value, "lo": value - below, "hi": value + above, "n": sum(r["n"] for r in found)}
+    skill = sum(r["skill"] if r["skill"] is not None else np.nan for r in found) / k
+    return {"value": value, "lo": value - below, "hi": value + above, "n": sum(r["n"] for r in found), "skill": skill}
 
 
 def page(kept: dict[int, dict[str, Any]], command: str) -> list[str]:
-    """A line for each figure, as docs/results.md has them: accuracies with their skill, then differences."""
+    """A line for each figure, as docs/results.md has them: accuracies, then differences."""
     by = {
         seed: {(r["record"], r["overpass"], r["stratum"], r["score"]): r for r in one["rows"] if r["lo"] is not None}
         for seed, one in kept.items()
@@ -192,22 +188,15 @@ def page(kept: dict[int, dict[str, Any]], command: str) -> list[str]:
     for score in ("accuracy", "accuracy_difference"):
         for stratum in STRATA:
             for name in names:
-                found = {
-                    s: [by[seed][key] for seed in by if (key := (name, "pooled", stratum, s)) in by[seed]]
-                    for s in (score, "brier_skill")
-                }
-                if not found[score] or len(found[score]) < len(by):
+                found = [by[seed][key] for seed in by if (key := (name, "pooled", stratum, score)) in by[seed]]
+                if not found or len(found) < len(by):
                     continue
-                skill = _said(mean(found["brier_skill"])) if found["brier_skill"] else "-"
-                whole = mean(found[score])
-                each = ", ".join(f"{r['value']:.3f}" for r in found[score])
+                whole = mean(found)
+                each = ", ".join(f"{r['value']:.3f}" for r in found)
                 figure = f"{name}: {score} against truth, {SPLIT}, pooled, {stratum} ({each})"
-                lines.append(f"| {figure} | {_said(whole)} | {whole['n']} | {skill} | {last} |")
+                told = "{value:.3f} [{lo:.3f}, {hi:.3f}] | {n} | {skill:.2f}".format(**whole)
+                lines.append(f"| {figure} | {told} | {last} |")
     return lines
-
-
-def _said(score: dict[str, Any]) -> str:
-    return "{value:.3f} [{lo:.3f}, {hi:.3f}]".format(**score)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from frostline.steps import calibrate
 from frostline.steps.findings import number
 from frostline.validate.calibration import RELIABILITY
 from frostline.validate.rows import LEAST_DAYS, evaluate
-from frostline.words import NAMES
+from frostline.words import NAMES, shown
 
 Rows = Sequence[Mapping[str, Any]]
 BASELINES = ("climatology", "reanalysis")
@@ -142,7 +142,7 @@ def sheets(rows: Rows) -> list[Sheet]:
             key = (row["against"], row["record"], row["split"], row["stratum"], row["overpass"])
             whole[row["score"]][key] = row
     for (against, record, split, stratum, overpass), row in whole["accuracy"].items():
-        if not apart(row) and record != "unet":
+        if not shown(row) or (not apart(row) and record != "unet"):
             continue
         who = SPELLED[stratum.removeprefix(ABSENT).removesuffix("_missing")] if record == "unet" else ""
         case = f"{NAMES['unet']} where {who} was silent" if who else NAMES[record]
