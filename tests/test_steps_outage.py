@@ -8,7 +8,7 @@ import xarray as xr
 
 from frostline import store
 from frostline.errors import ConfigError
-from frostline.runs import read_json
+from frostline.runs import read_json, write_json
 from frostline.schema import QUALITY
 from frostline.steps import outage
 from frostline.steps.common import grid_of
@@ -116,6 +116,27 @@ def test_where_a_sensor_truly_was_silent(scored, tmp_path):  # noqa: F811
         assert row["n"] == some.sum() > 0
         assert row["value"] == pytest.approx(right[chosen, code, :, 5][some].mean())
     assert [line[1] for line in outage.sheets(rows)[0].lines] == ["U-Net where SMAP was silent, held-out years"] * 2
+
+
+def test_a_record_without_a_sensor_is_scaled_as_the_whole_one(scored, tmp_path):  # noqa: F811
+    """Temperature 2 at AM makes .9 (odds 9) of odds 3: .75; PM was not kept and stays. The raw record goes."""
+    settings, run = experiment(), run_in(tmp_path)
+    raw, into = (record_path(run, f"{WITHOUT}{end}") for end in ("_raw", ""))
+    like = store.open_store(record_path(run_in(scored), "unet")).isel(time=slice(0, 3))
+    new_record(raw, like, grid_of(settings), {"withheld": "smap"})
+    shape = (3, *grid_of(settings).shape)
+    with store.writer(raw) as write:
+        for o in range(2):
+            arrays = {"frozen": np.full(shape, 0.9, "float32"), "quality": np.full(shape, 64, "uint16")}
+            write(0, arrays | {"age": np.zeros(shape, "uint8")}, overpass=o)
+    scaling = {"method": "temperature", "temperature": 2.0}
+    card = {"overpasses": {"am": {"scaling": scaling, "kept": True}, "pm": {"scaling": scaling, "kept": False}}}
+    write_json(run.path("checkpoints", "calibration.json"), card)
+    outage.scale_too(settings, run, raw=raw, into=into)
+    record = store.open_store(into)
+    assert record["frozen"].values[:, 0] == pytest.approx(0.75) and record["frozen"].values[:, 1] == pytest.approx(0.9)
+    assert (record["quality"].values == 64).all() and record.attrs["withheld"] == "smap"
+    assert not raw.exists()
 
 
 @pytest.mark.parametrize(
