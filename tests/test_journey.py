@@ -33,7 +33,7 @@ RECORDS = {"unet", "climatology", "climatology_truth", "persistence", "reanalysi
 AGAINST = {"truth", "truth_t0", "reanalysis", "stations"}
 DIFFERENCES = {f"unet-{name}" for name in RECORDS - {"unet"}}
 STRATA = {"all", "area:trained", "area:heldout", "landcover:forest", "landcover:nonforest", "season:MAM"}
-STRATA |= {"transitions:>5", "age:0", "age:1-2"}
+STRATA |= {"transitions:>5", "age:0", "age:1-2", "sensor:amsr2_missing"}
 SCORES = {"accuracy", "frozen_accuracy", "thawed_accuracy", "mcc", "f1_frozen", "brier", "brier_skill"}
 SCORES |= {"ece", "ece_middle", "brier_reliability", "brier_resolution", "accuracy_difference"}
 

@@ -167,6 +167,7 @@ KNOBS: dict[str, Knob] = {
     "train.lambda_variation": train(0.0),
     "train.variation_on": train("logit"),
     "train.augment": train(False),
+    "train.sensor_dropout": train(0.5),
     "train.select": train("reanalysis", "history"),
     "train.seed": train(2),
     "predict.method": Knob("reanalysis", "predict", "record_reanalysis", along={"train": None, "validate": None}),
@@ -174,6 +175,7 @@ KNOBS: dict[str, Knob] = {
     "predict.calibrate": Knob(
         "temperature", "predict", "checkpoints/calibration.json", along={"split.calibration_stations": 0.5}
     ),
+    "predict.withhold": Knob(["smap"], "predict", "record_unet_without_smap"),
     "predict.more_grids": Knob(["N36"], "predict", "record_N36", True),
     "validate.block_days": scores(1),
     "validate.resamples": scores(60),

@@ -56,7 +56,7 @@ def test_flags_by_hand():
     assert np.isnan(p[1, 0, 5, 5])
     assert (q[1, 0, 5, 5], a[1, 0, 5, 5]) == (QUALITY["input_missing"], 255)
     assert np.isfinite(p[1, 0, 6, 6])
-    assert (q[1, 0, 6, 6], a[1, 0, 6, 6]) == (QUALITY["gap_filled"], 3)
+    assert (q[1, 0, 6, 6], a[1, 0, 6, 6]) == (QUALITY["gap_filled"] | QUALITY["smap_missing"], 3)
     rest = np.ones(p.shape, bool)
     rest[:, :, :2, :2] = rest[1, 0, 5, 5] = rest[1, 0, 6, 6] = False
     assert not q[rest].any()

@@ -92,7 +92,8 @@ def test_held_out_cells_and_days_leave_no_trace(tmp_path):
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path):
     stack = small_stack()
     net = {"width": 4, "depth": 2}  # with dropout: its random numbers must come back too
-    whole = quick(stack, tmp_path / "a", epochs=3, net_options=net)
+    options = {"epochs": 3, "net_options": net, "sensor_dropout": 0.5}
+    whole = quick(stack, tmp_path / "a", **options)
     seen = []
 
     def kill(row):
@@ -101,8 +102,8 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        quick(stack, tmp_path / "b", epochs=3, net_options=net, progress=kill)
-    again = quick(stack, tmp_path / "b", epochs=3, net_options=net, progress=kill)
+        quick(stack, tmp_path / "b", **options, progress=kill)
+    again = quick(stack, tmp_path / "b", **options, progress=kill)
     assert seen == [1, 2, 3]
     assert same(whole, again)
     assert whole.history == again.history

@@ -21,7 +21,16 @@ KEYS = ("against", "split", "overpass", "stratum", "score")
 NO_SCORE = ("coverage",)  # the size of the sample
 VALUE = re.compile(r"^[+\u2212-]?\d[\d.]* \[")  # value [lo, hi]
 OF_SCORES = re.compile(r"accuracy|brier|ece|mcc|f1|skill|correlation|bias", re.IGNORECASE)
-NOT_SCORED = ("collocation", "trends:", "slope", "frozen days", "share of the trend", "seconds", "sensitivity", "specificity")
+NOT_SCORED = (
+    "collocation",
+    "trends:",
+    "slope",
+    "frozen days",
+    "share of the trend",
+    "seconds",
+    "sensitivity",
+    "specificity",
+)
 
 
 def tables(text: str) -> Iterator[tuple[str, list[list[str]]]]:

@@ -20,6 +20,9 @@ from frostline.config_tables import (
     SplitTable,
     Table,
 )
+from frostline.schema import INSTRUMENTS
+
+Instrument = Literal["smap", "amsr2"]
 
 
 class TwinTable(Table):
@@ -92,6 +95,9 @@ class TrainTable(Table):
     lambda_variation: NotNegative = Field(0.1, description="weight of the local variation")
     variation_on: Literal["prob", "logit"] = Field("prob", description="local variation of probabilities or logits")
     augment: bool = Field(True, description="flips and quarter turns of the crops")
+    sensor_dropout: Share = Field(
+        0.0, description="share of samples in which SMAP or AMSR2 is made missing, so that the net can do without"
+    )
     select: Literal["reanalysis", "stations", "both"] = Field("both", description="labels whose MCC picks the epoch")
     seed: int = Field(1, description="of weights, crops and order")
 
@@ -113,6 +119,9 @@ class PredictTable(Table):
         "none", description="scaling of probabilities at stations of their own; kept where it is sure to help"
     )
     more_grids: tuple[GridName, ...] = Field((), description="further whole grids for a reanalysis record")
+    withhold: tuple[Instrument, ...] = Field(
+        (), description="sensors without which the net makes a further record each, to be scored beside"
+    )
 
 
 class ValidateTable(Table):
@@ -162,6 +171,14 @@ class North(Table):
             raise ValueError('predict.calibrate is for predict.method = "net"')
         if self.predict.method == "net" and self.predict.more_grids:
             raise ValueError('predict.more_grids is for predict.method = "reanalysis"')
+        if len({*self.predict.withhold}) < len(self.predict.withhold):
+            raise ValueError("predict.withhold names a sensor twice")
+        if self.predict.withhold and self.train is not None:
+            seen = {who for who, bands in INSTRUMENTS.items() if any(c[:-1] in bands for c in self.train.inputs)}
+            if not {*self.predict.withhold} <= seen or len(seen) < 2:
+                raise ValueError(f"predict.withhold takes one of several sensors away; the net sees {sorted(seen)}")
+        if self.predict.method == "reanalysis" and self.predict.withhold:
+            raise ValueError('predict.withhold is for predict.method = "net"')
         if self.train is not None and self.split is None:
             raise ValueError("[train] needs a [split] table")
         calibrating = self.split is not None and self.split.calibration_stations > 0

@@ -74,7 +74,11 @@ QUALITY = {
     "outside_domain": 8,
     "low_confidence": 16,
     "input_missing": 32,
+    "smap_missing": 64,
+    "amsr2_missing": 128,
 }
+# Instruments that fail as one: their bands, each the channels of one frequency; `<instrument>_missing` is their flag
+INSTRUMENTS = {"smap": ("tb_1",), "amsr2": ("tb_18", "tb_36")}
 
 
 @dataclass(frozen=True)

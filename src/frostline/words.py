@@ -10,6 +10,8 @@ NAMES = {
     "unet": "U-Net",
     "unet_36": "U-Net (36 GHz)",
     "unet_raw": "U-Net, not calibrated",
+    "unet_without_smap": "U-Net without SMAP",
+    "unet_without_amsr2": "U-Net without AMSR2",
     "fused": "fused",
     "convlstm_smap": "ConvLSTM (SMAP)",
     "convlstm_esdr": "ConvLSTM (ESDR)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import nullcontext
 
 import numpy as np
@@ -24,6 +24,7 @@ from frostline.learn.channels import (
 )
 from frostline.learn.checkpoint import Checkpoint, grid_facts, same_cells
 from frostline.learn.loss import frozen_logit
+from frostline.learn.outages import silent, withheld
 from frostline.schema import QUALITY
 
 Block = tuple[slice, int, np.ndarray, np.ndarray, np.ndarray]
@@ -40,17 +41,21 @@ def predict(
     low_confidence: float = 0.1,
     precision: str = "float32",
     give: str = "probability",
+    without: Collection[str] = (),
 ) -> Iterator[Block]:
     """Yield (time slice, overpass code, probability, quality, age) for `batch` days of the whole window at a time.
 
     probability float32 (day, y, x) of frozen: NaN where not land, or where no sensor has an input. quality uint16:
     input_missing where no sensor has an input, outside_domain where not land, gap_filled where the age is above
-    0, low_confidence where |p - 0.5| < `low_confidence`. age uint8: the largest gap age (days) of the sensors that
-    have a value, 255 where the probability is NaN. Overpasses come in the stack's order, inside each block of days.
-    A network of several targets gives probability and quality on (target, day, y, x).
+    0, low_confidence where |p - 0.5| < `low_confidence`, smap_missing or amsr2_missing where the net takes channels of
+    this instrument and has none of them there, but answers from others. age uint8: the largest gap age (days) of the
+    sensors that have a value, 255 where the probability is NaN. Overpasses come in the stack's order, inside each block
+    of days. A network of several targets gives probability and quality on (target, day, y, x).
 
     give: `probability`, or in its place `scores` float32 (target, day, class, y, x), whose softmax over the classes
     is the network's: (frozen, thawed), or (frozen, thawed, missing) of a network that was taught them; for fusion.
+
+    without: instruments (schema.INSTRUMENTS) whose inputs are withheld, as if they had failed.
 
     days: bool (time,), those wanted (default all); slices then cover runs of wanted days. Memory is that of one
     block whatever the record's length. precision: `float32`, or `bfloat16` autocast. E-CHECKPOINT where the stack's
@@ -86,6 +91,7 @@ def predict(
     for days_slice in _runs(days, stack.sizes["time"], batch):
         first = max(0, days_slice.start - back)
         block = stack[needed].isel(time=slice(first, days_slice.stop)).load()
+        block = withheld(block, without)
         index = np.arange(days_slice.start - first, days_slice.stop - first)
         time, overpass = block["time"].values[index], block["overpass"].values
         daily = day_fields(block, index, channels, scaler)  # (day, overpass, channel, y, x)
@@ -94,6 +100,7 @@ def predict(
             raise InputError("E-INPUT-CORRUPT", where=f"{bad[0]} on {bad[1]}", cause="a value is infinite")
         flags = day_flags(time, overpass, channels)
         age, seen = oldest(block, index, channels)
+        failed = silent(daily, split_names(channels)[0])
         for o, code in enumerate(overpass):
             x = np.empty((len(index), len(channels), *land.shape), "float32")
             x[:, : daily.shape[2]] = daily[:, o]
@@ -107,6 +114,8 @@ def predict(
             quality = np.where(land, 0, QUALITY["outside_domain"]).astype("uint16")
             quality = quality | np.where(land & ~seen[:, o], QUALITY["input_missing"], 0).astype("uint16")
             quality |= np.where(known & (age[:, o] > 0), QUALITY["gap_filled"], 0).astype("uint16")
+            for flag, absent in failed.items():
+                quality |= np.where(known & absent[:, o], QUALITY[flag], 0).astype("uint16")
             doubt = known & (np.abs(p - 0.5) < low_confidence)
             quality = quality | np.where(doubt, QUALITY["low_confidence"], 0).astype("uint16")
             out = np.where(known, p, np.float32(np.nan))

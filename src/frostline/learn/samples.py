@@ -21,6 +21,7 @@ from frostline.learn.channels import (
     place_fields,
     split_names,
 )
+from frostline.learn.outages import silence
 from frostline.learn.scale import Scaler, read_days
 
 RAM_BYTES = 1 << 30  # what is larger goes through a file in the work folder
@@ -38,6 +39,7 @@ class Samples:
     place: np.ndarray  # (place channel, y, x) float32
     cells: np.ndarray  # (y, x) bool: land whose labels may be used
     sources: tuple[str, ...]
+    names: tuple[str, ...] = ()  # of the day channels
 
 
 def check_disjoint(
@@ -141,6 +143,7 @@ def pack(
         place=place_fields(stack, channels, scaler) * np.asarray(visible, bool),
         cells=cells,
         sources=tuple(sources),
+        names=tuple(names),
     )
 
 
@@ -151,14 +154,21 @@ def fields(samples: Samples, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batches(
-    samples: Samples, *, batch: int, crop: int, augment: bool, rng: np.random.Generator
+    samples: Samples,
+    *,
+    batch: int,
+    crop: int,
+    augment: bool,
+    rng: np.random.Generator,
+    sensor_dropout: float = 0.0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """One epoch: every valid sample once, in random order, as a random crop, in batches of nearly equal size.
 
     Yields channels (n, channel, h, w) and labels (n, source, h, w) float32, the cells to learn from
     (n, h, w) bool, and the rows (n,) of the table. Crops are at most the window; one is drawn with a
     probability proportional to the number of cells to learn from in it (whole fixed fields let a net memorise
-    location: algorithms.md 9). `augment` flips and turns by 90 degrees at random.
+    location: algorithms.md 9). `augment` flips and turns by 90 degrees at random. `sensor_dropout` is the share of
+    samples in which one instrument is made missing (learn.outages).
     """
     size = (min(crop, samples.cells.shape[0]), min(crop, samples.cells.shape[1]))
     corners = _corners(samples.cells, size)
@@ -168,6 +178,8 @@ def batches(
         turns = rng.integers(0, 8, len(chosen)) if augment else None
         rows = samples.table["row"].to_numpy()[chosen]
         x = _fill(samples, rows, corner, size, turns)
+        if sensor_dropout > 0:
+            silence(x, samples.names, share=sensor_dropout, rng=rng)
         labels = np.empty((len(rows), len(samples.sources), *size), "float32")
         cells = np.empty((len(rows), *size), bool)
         for k, (row, (top, left)) in enumerate(zip(rows, corner, strict=True)):

@@ -50,6 +50,7 @@ def train(
     batch: int = 16,
     crop: int = 32,
     augment: bool = True,
+    sensor_dropout: float = 0.0,
     learning_rate: float = 1e-3,
     weight_decay: float = 1e-2,
     schedule: str = "cosine",
@@ -76,7 +77,8 @@ def train(
     `constant`. products: more label sources and their lambdas, `{"smap": 1.0}` for `label_smap`; a net with several
     targets has one for each, in this order. A source whose lambda is 0 is not read. select: labels that choose the
     epoch, `reanalysis`, `stations`, `both` (3:1, the published code) or `products` (their mean); at most
-    `validation_days` evenly spaced days are looked at.
+    `validation_days` evenly spaced days are looked at. sensor_dropout: share of samples in which one instrument is
+    made missing (learn.outages).
     precision: `float32`, or `bfloat16` autocast. device: `auto`, `cpu`, `cuda`, ...
     work_dir holds `last.safetensors`, from which the same call goes on after a kill (and ends as if it had not been
     killed), and the packed samples where they exceed RAM_BYTES. On one machine, the same seed gives the same
@@ -142,13 +144,14 @@ def train(
         state = work_dir / "last.safetensors"
         epoch, history, best = resume(state, mark, model, adam)
         penalty = partial(objective_of_heads, products=[*products])
+        drawn = partial(batches, batch=batch, crop=crop, augment=augment, sensor_dropout=sensor_dropout)
         per_epoch = math.ceil(len(learnt.table) / batch)
         while epoch < epochs:
             torch.manual_seed(1_000_003 * (seed + 1) + epoch)  # dropout: a resumed epoch repeats exactly
             rng = np.random.default_rng([seed, epoch])
             began, total = perf_counter(), 0.0
             model.train()
-            for k, (x, y, cells, which) in enumerate(batches(learnt, batch=batch, crop=crop, augment=augment, rng=rng)):
+            for k, (x, y, cells, which) in enumerate(drawn(learnt, rng=rng)):
                 if schedule == "cosine":
                     rate = 0.5 * learning_rate * (1 + math.cos(math.pi * (epoch + k / per_epoch) / epochs))
                     adam.param_groups[0]["lr"] = rate

@@ -13,7 +13,7 @@ from frostline.config_north import North
 from frostline.grid import Grid
 from frostline.runs import Run, write_json
 from frostline.scores import SCORES
-from frostline.steps import phenology, watch
+from frostline.steps import outage, phenology, watch
 from frostline.steps.calibrate import RAW
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.model import nets, record_path
@@ -57,6 +57,12 @@ def validate(experiment: North, run: Run) -> dict[str, Any]:
             seed=table.seed,
         )
     rows += by_age(experiment, run, records, truths, days)
+    if experiment.train is not None:
+        inputs = nets(experiment.train)
+        names = [*inputs, *outage.withheld(experiment.predict.withhold)]
+        areas = {name: mask for name, mask in strata(experiment, run, cell_role).items() if name.startswith("area:")}
+        stores = {name: record_path(run, name) for name in names}
+        rows += outage.scored(experiment, records, truths, inputs=inputs, stores=stores, days=days, strata=areas)
     phenology.phenology(experiment, run, records, truths, leaks)
     write_json(run.path("scores.json"), watch.marked(rows, leaks))
     return {"rows": len(rows), "records": list(records), "against": list(truths)} | watch.notes(leaks)

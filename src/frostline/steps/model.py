@@ -16,8 +16,8 @@ from frostline.errors import ConfigError
 from frostline.grid import Grid, named
 from frostline.learn.checkpoint import load
 from frostline.runs import Run, read_json
-from frostline.schema import QUALITY
-from frostline.steps import calibrate, watch
+from frostline.schema import INSTRUMENTS, QUALITY
+from frostline.steps import calibrate, outage, watch
 from frostline.steps.beside import beside, teller, threads
 from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
@@ -76,6 +76,7 @@ def _train_one(experiment: North, folder: Path, name: str, share: int, quiet: bo
         batch=table.batch,
         crop=min(table.crop, *taught.shape),
         augment=table.augment,
+        sensor_dropout=table.sensor_dropout,
         learning_rate=table.learning_rate,
         weight_decay=table.weight_decay,
         lambda_reanalysis=table.lambda_reanalysis,
@@ -99,33 +100,40 @@ def predict(experiment: North, run: Run) -> dict[str, Any]:
         return _reanalysis_records(experiment, run)
     assert experiment.train is not None
     watch.watch(experiment, run)
-    notes: dict[str, Any] = beside(_predict_one, experiment, run, list(nets(experiment.train)))
+    partial = outage.withheld(experiment.predict.withhold)
+    for stale in set(outage.withheld(INSTRUMENTS)) - set(partial):
+        shutil.rmtree(record_path(run, stale), ignore_errors=True)
+    notes: dict[str, Any] = beside(_predict_one, experiment, run, [*nets(experiment.train), *partial])
     if experiment.predict.calibrate == "none":
         (run.folder / calibrate.FILE).unlink(missing_ok=True)
         shutil.rmtree(record_path(run, calibrate.RAW), ignore_errors=True)
         return notes
     found = calibrate.calibrate(experiment, run, raw=record_path(run, calibrate.RAW), into=record_path(run, "unet"))
+    for name in partial:
+        outage.scale_too(experiment, run, raw=record_path(run, f"{name}_raw"), into=record_path(run, name))
     said = {name: {k: one[k] for k in ("kept", "gain", "sites")} for name, one in found.items()}
     return notes | {"calibration": said}
 
 
 def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: bool) -> int:
-    """Write the record of one net; the number of verified steps."""
+    """Write the record of one net, or of `unet` with a sensor withheld; the number of verified steps."""
     from frostline.learn.predict import predict as infer
 
     run = Run(folder, workers=share, quiet=quiet)
     threads(run)
     stack = relative(experiment, run)
-    checkpoint = load(run.path("checkpoints", name))
+    without = outage.withheld(experiment.predict.withhold).get(name)
+    checkpoint = load(run.path("checkpoints", "unet" if without else name))
     attrs = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": list(checkpoint.channels)}
-    attrs |= watch.attrs(experiment, run)
-    raw = name == "unet" and experiment.predict.calibrate != "none"
-    path = new_record(record_path(run, calibrate.RAW if raw else name), stack, grid_of(experiment), attrs)
+    attrs |= watch.attrs(experiment, run) | ({"withheld": without} if without else {})
+    raw = (name == "unet" or without) and experiment.predict.calibrate != "none"
+    path = new_record(record_path(run, f"{name}_raw" if raw else name), stack, grid_of(experiment), attrs)
     cover = cover_flags(stack)
     passes = {int(code): i for i, code in enumerate(stack["overpass"].values)}
     batch = store.chunk_days(grid_of(experiment))
     total = len(passes) * -(-stack.sizes["time"] // batch)
-    blocks = infer(checkpoint, stack, batch=batch, low_confidence=experiment.predict.low_confidence)
+    low = experiment.predict.low_confidence
+    blocks = infer(checkpoint, stack, batch=batch, low_confidence=low, without=[without] if without else [])
     with store.writer(path) as write:
         for part, code, frozen, quality, age in run.track(blocks, total=total, label=f"predicting {name}"):
             arrays = {"frozen": frozen, "quality": quality | cover, "age": age}

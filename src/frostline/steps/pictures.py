@@ -14,7 +14,7 @@ from frostline.config_china import China
 from frostline.config_north import North
 from frostline.report import write_report
 from frostline.runs import Run, finished, read_json
-from frostline.steps import panels, phenology, shelf, sites_seen, watch
+from frostline.steps import outage, panels, phenology, shelf, sites_seen, watch
 from frostline.steps.assumptions import assumptions
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.evidence import as_record, claims
@@ -39,8 +39,8 @@ def report(experiment: North, run: Run) -> dict[str, Any]:
         title=experiment.title,
         experiment=experiment.model_dump(by_alias=True, exclude_none=True),
         figures=[(figure, caption) for _, figure, caption in drawn],
-        scores=scores,
-        tables=[*phenology.sheets(run), *watch.sheets(scores)],
+        scores=[row for row in scores if not outage.apart(row)],
+        tables=[*outage.sheets(scores), *phenology.sheets(run), *watch.sheets(scores)],
         assumptions=assumptions(experiment),
         summary=_summary(experiment, run),
         warnings=_warnings(experiment, run),

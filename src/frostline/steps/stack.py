@@ -18,6 +18,7 @@ from frostline.grid import Grid
 from frostline.read.amsr2 import amsr2_grid, load_amsr2
 from frostline.read.cetb import cetb_grid, load_cetb
 from frostline.runs import Run, fingerprint, read_json, upstream
+from frostline.schema import INSTRUMENTS
 from frostline.steps.common import days_of, grid_of, save
 from frostline.steps.fields import REGRID, around, reanalysis_labels
 from frostline.steps.places import statics, station_sites
@@ -26,7 +27,7 @@ from frostline.steps.refusals import Refuse, refuser
 Frame = tuple[np.datetime64, np.ndarray]
 AMSR2_HOUR = {0: 1.5, 1: 13.5}  # local solar time of the descending and ascending pass
 REACH = np.timedelta64(5, "D")
-SENSORS = {"tb_1": "smap", "tb_18": "amsr2", "tb_36": "amsr2"}
+SENSORS = {band: instrument for instrument, bands in INSTRUMENTS.items() for band in bands}
 
 
 @dataclass(frozen=True)
