@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frostline.twin.fields import gaussian_field, power_law_field, smooth
+from frostline.twin.fields import _root, gaussian_field, power_law_field, smooth
 
 
 def test_gaussian_field_has_unit_variance_and_the_stated_correlation():
@@ -13,6 +13,23 @@ def test_gaussian_field_has_unit_variance_and_the_stated_correlation():
     # exp(-(d/L)^2): e^-1 at d = L along a row, e^-2 on the diagonal
     assert np.mean(f[:, 10, 10] * f[:, 10, 15]) == pytest.approx(np.exp(-1), abs=0.06)
     assert np.mean(f[:, 5, 10] * f[:, 10, 15]) == pytest.approx(np.exp(-2), abs=0.06)
+
+
+@pytest.mark.parametrize(("n", "length"), [(64, 10.0), (40, 2.0), (17, 100.0)])
+def test_a_field_does_not_hang_on_the_signs_and_last_bits_of_a_library(monkeypatch, n, length):
+    whole = gaussian_field(np.random.default_rng(4), (n, n), length)
+    solve, rng = np.linalg.eigh, np.random.default_rng(5)
+
+    def another(matrix):
+        value, vector = solve(matrix)
+        turned = vector * rng.choice([-1.0, 1.0], len(value))
+        return value, turned + rng.normal(0, 1e-14, turned.shape)
+
+    monkeypatch.setattr(np.linalg, "eigh", another)
+    _root.cache_clear()
+    again = gaussian_field(np.random.default_rng(4), (n, n), length)
+    _root.cache_clear()
+    np.testing.assert_allclose(again, whole, atol=1e-5)
 
 
 def test_opposite_edges_are_not_neighbours():

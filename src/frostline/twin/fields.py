@@ -20,7 +20,9 @@ def _root(n: int, length: float) -> np.ndarray:
     value, vector = np.linalg.eigh(np.exp(-(((i[:, None] - i[None, :]) / length) ** 2)))
     keep = value > _KEPT_VARIANCE * value[-1]
     root = vector[:, keep] * np.sqrt(value[keep])
-    root *= np.sign(root.sum(0) + 1e-30)  # the sign of an eigenvector is the library's whim, not ours
+    # the sign of an eigenvector is the library's whim, not ours: positive along a direction without symmetry, as the
+    # sum of one that is odd about the middle is rounding alone
+    root *= np.sign(np.cos((1.0 + np.arange(n)) ** 2) @ root)
     root /= np.sqrt((root**2).sum(1, keepdims=True))
     root.setflags(write=False)
     return root
