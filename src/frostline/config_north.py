@@ -67,9 +67,18 @@ class AssembleTable(Table):
 class LabelsTable(Table):
     """Frozen or thawed by temperature: what teaches and what judges."""
 
-    time: Literal["local", "utc"] = Field("local", description="6 and 18 h local solar time, or UTC as once published")
+    time: Literal["local", "utc", "observed"] = Field(
+        "local", description="6 and 18 h local solar time, UTC as once published, or SMAP's minute of each cell and day"
+    )
     threshold: float = Field(273.15, description="frozen below this temperature, K")
     max_depth: NotNegative = Field(0.05, description="deepest station sensor, m")
+    soft: NotNegative = Field(
+        0.0, description="what teaches is the chance of frost for an error of this standard deviation, K; 0: the state"
+    )
+    band: NotNegative = Field(0.0, description="nothing teaches within this of where a label turns, K")
+    freezing: tuple[float, Annotated[float, Field(gt=0)]] | None = Field(
+        None, description="what teaches is the share of ice: freezing point, K, and slope, 1/K, of its curve"
+    )
 
 
 class TrainTable(Table):
@@ -181,6 +190,12 @@ class North(Table):
             raise ValueError('predict.withhold is for predict.method = "net"')
         if self.train is not None and self.split is None:
             raise ValueError("[train] needs a [split] table")
+        if self.labels.time == "observed" and self.inputs.smap is None:
+            raise ValueError('labels.time = "observed" takes the minutes of SMAP files: it needs inputs.smap')
+        if self.labels.soft and self.labels.freezing is not None:
+            raise ValueError("labels.soft and labels.freezing are two answers to one question: take one of them out")
+        if self.train is None and (self.labels.soft or self.labels.band or self.labels.freezing is not None):
+            raise ValueError("labels.soft, band and freezing only teach: they need a [train] table")
         calibrating = self.split is not None and self.split.calibration_stations > 0
         if calibrating != (self.predict.calibrate != "none"):
             raise ValueError("predict.calibrate needs split.calibration_stations above 0, and these need it")

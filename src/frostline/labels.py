@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import xarray as xr
 
 from frostline import schema
-from frostline.clock import DAILY, NOMINAL_HOUR, solar_to_utc
+from frostline.clock import DAILY, NOMINAL_HOUR
 from frostline.errors import ConfigError, InputError
 from frostline.grid import Grid
+from frostline.instants import Instants, Minutes, at_sites, nominal, observed
 
 Array = np.ndarray
 FREEZING = 273.15  # K. Donahue 2023's code thresholds ERA5 at 273.0 and stations at 0 degC
@@ -21,7 +21,6 @@ LOCAL_HOURS = tuple(NOMINAL_HOUR.values())
 MAX_GAP_HOURS = 3.0  # ERA5 is hourly; three-hourly files are the coarsest that still hold a diurnal wave
 HOUR = np.timedelta64(3_600_000_000_000, "ns")
 EARLIEST = 24 * HOUR  # no overpass of a date is earlier than this before 00 UTC: 0 h local at 180 E is 12 h
-Minutes = Callable[[np.datetime64, int], Array | None]
 
 
 class Series(Protocol):
@@ -100,16 +99,16 @@ def solar_labels(
     if mode not in ("local", "utc"):
         raise ConfigError("E-CONFIG", where="labels", cause=f"mode={mode!r}", remedy='"local" or "utc"')
     lon = grid.lonlat()[0] if mode == "local" else np.zeros(grid.shape)
-    nominal = [_Moments.of(hour - _degrees(lon) / 15.0) for hour in local_hours]
+    usual = [nominal(hour, lon) for hour in local_hours]
     days = np.unique(np.asarray(dates, "datetime64[ns]"))
-    waiting = deque((day, code) for day in days for code in range(len(nominal)))
-    started: deque[tuple[np.datetime64, int, _Moments, Array]] = deque()
+    waiting = deque((day, code) for day in days for code in range(len(usual)))
+    started: deque[tuple[np.datetime64, int, Instants, Array]] = deque()
     last_time: Any = np.datetime64("NaT", "ns")
     last = np.empty(0, np.float32)
     for time, field in _fields(hours, grid):
         while waiting and waiting[0][0] - EARLIEST <= time:
             day, code = waiting.popleft()
-            moments = _observed(nominal[code], minutes, day, code)
+            moments = observed(usual[code], minutes, day, code)
             started.append((day, code, moments, np.full(field.size, np.nan, np.float32)))
         bracket = bool(time - last_time <= max_gap_hours * HOUR)  # NaT before the first field: False
         for day, _, moments, out in started:
@@ -141,18 +140,22 @@ def station_labels(
     local_hours: Sequence[float] = LOCAL_HOURS,
     max_gap_hours: float = MAX_GAP_HOURS,
     threshold: float = FREEZING,
+    minutes: Minutes | None = None,
 ) -> xr.Dataset:
     """A SITES dataset: `soil_temperature` (K) and `frozen` (0/1/NaN) of every series that lies on `grid`.
 
     Readings are interpolated linearly to `local_hours[overpass]` local solar time of each date; where the two
-    around it are more than `max_gap_hours` apart the value is NaN. Daily series know no half-day: their values stand
+    around it are more than `max_gap_hours` apart the value is NaN. `minutes(date, overpass)` may give the observation
+    time of a station's cell, as in `solar_labels`. Daily series know no half-day: their values stand
     at overpass 2 (daily), and the dataset has that overpass only when there are such series. The attribute
     `sites_outside_grid` counts who was left out.
     """
     stamps = np.unique(np.asarray(dates, "datetime64[ns]"))
     everyone = list(series)
-    row, _ = grid.locate([s.lon for s in everyone], [s.lat for s in everyone])
+    row, col = grid.locate([s.lon for s in everyone], [s.lat for s in everyone])
     kept = [s for s, r in zip(everyone, row, strict=True) if r >= 0]
+    lon, cells = [s.lon for s in kept], (row * grid.shape[1] + col)[row >= 0]
+    met = [at_sites(stamps, code, hour, lon, cells, minutes) for code, hour in enumerate(local_hours)]
     clean = [_clean(s) for s in kept]
     codes = [*range(len(local_hours)), *([DAILY] if any(s.daily for s in kept) else [])]
     kelvin = np.full((len(stamps), len(codes), len(kept)), np.nan, np.float32)
@@ -160,8 +163,8 @@ def station_labels(
         if s.daily:
             kelvin[:, -1, k] = _at(stamps, times.astype("datetime64[D]").astype("datetime64[ns]"), values, 0.0)
             continue
-        for code, hour in enumerate(local_hours):
-            kelvin[:, code, k] = _at(solar_to_utc(stamps, hour, s.lon), times, values, max_gap_hours)
+        for code, when in enumerate(met):
+            kelvin[:, code, k] = _at(when[:, k], times, values, max_gap_hours)
     dims = ("time", "overpass", "site")
     data = {"frozen": (dims, state(kelvin, threshold)), "soil_temperature": (dims, kelvin)}
     ds = schema.coordinates(xr.Dataset(data), time=stamps, overpass=codes)
@@ -198,39 +201,6 @@ def to_cells(sites: xr.Dataset, grid: Grid, *, threshold: float = FREEZING) -> x
     }
     ds = schema.coordinates(xr.Dataset(data), time=sites["time"].values, overpass=sites["overpass"].values)
     return schema.describe(grid.write(ds))
-
-
-@dataclass(frozen=True, eq=False)
-class _Moments:
-    """Cells in the order in which an overpass meets them: flat index and hours after 00 UTC of the date."""
-
-    cell: Array
-    hour: Array
-
-    @staticmethod
-    def of(hours: Array) -> _Moments:
-        order = np.argsort(hours, axis=None, kind="stable")
-        return _Moments(order, hours.ravel()[order])
-
-    @property
-    def latest(self) -> float:
-        return float(self.hour[-1])
-
-    def between(self, start: float, stop: float, *, closed: bool = False) -> tuple[Array, Array]:
-        """Cells met after `start` and before `stop`, or on either when closed, and their hours."""
-        first = np.searchsorted(self.hour, start, "left" if closed else "right")
-        end = max(first, np.searchsorted(self.hour, stop, "right" if closed else "left"))
-        return self.cell[first:end], self.hour[first:end]
-
-
-def _observed(nominal: _Moments, minutes: Minutes | None, day: np.datetime64, code: int) -> _Moments:
-    own = minutes(day, code) if minutes is not None else None
-    if own is None:
-        return nominal
-    hours = np.empty(nominal.hour.size)
-    hours[nominal.cell] = nominal.hour
-    own = np.asarray(own, float).ravel() / 60.0
-    return _Moments.of(np.where(np.isnan(own), hours, own))
 
 
 def _fields(hours: Iterable[xr.Dataset], grid: Grid) -> Iterator[tuple[np.datetime64, Array]]:
@@ -291,8 +261,3 @@ def _scatter(values: Array, cells: Array, grid: Grid) -> Any:
     source = da.from_array(values, chunks=(1, -1, -1))
     chunks = (*source.chunks[:2], (grid.shape[0],), (grid.shape[1],))
     return source.map_blocks(place, drop_axis=2, new_axis=[2, 3], chunks=chunks, dtype=np.float32)
-
-
-def _degrees(lon: Array) -> Array:
-    """-180..180, the date line itself on the western side, as `clock.solar_to_utc` has it."""
-    return np.mod(lon + 180.0, 360.0) - 180.0

@@ -90,19 +90,20 @@ def pack(
     visible: np.ndarray,
     labelled: np.ndarray,
     file: Path,
+    labels: str = "label",
 ) -> Samples:
     """Encode the days (time,) that are true, once, into RAM or (where larger) the memmap `file`.
 
     Inputs outside `visible` (y, x) are made missing and labels outside `labelled` (y, x) and land removed, so
-    nothing of another area is even in the file. A sample is valid with at least one cell of `labelled` land
-    that has an input, and one that has a label. Inf, or a static predictor that is NaN on labelled land, is
-    E-TRAIN-NAN with the variable and the date.
+    nothing of another area is even in the file. Labels are the variables `<labels>_<source>`, in [0, 1]. A
+    sample is valid with at least one cell of `labelled` land that has an input, and one that has a label. Inf,
+    or a static predictor that is NaN on labelled land, is E-TRAIN-NAN with the variable and the date.
     """
     for source in sources:
-        if f"label_{source}" not in stack:
+        if f"{labels}_{source}" not in stack:
             raise InputError(
                 "E-INPUT-MISSING",
-                where=f"label_{source}",
+                where=f"{labels}_{source}",
                 cause="the stack has no labels of this source",
                 remedy="make them, or set the source's lambda to 0",
             )
@@ -112,7 +113,7 @@ def pack(
     names = split_names(channels)[0]
     shape = (len(index) * len(overpass), len(names), *cells.shape)
     day = _room(shape, file)
-    labels = _room((shape[0], len(sources), *cells.shape), file.with_stem(f"{file.stem}_labels"))
+    taught = _room((shape[0], len(sources), *cells.shape), file.with_stem(f"{file.stem}_labels"))
     seen = [k for k, name in enumerate(names) if name.startswith("valid:")]
     counts = np.zeros((shape[0], 1 + len(sources)), "int64")
     per_day = 4 * max(1, int(np.prod(shape[1:]))) * len(overpass)
@@ -120,11 +121,11 @@ def pack(
     for start in range(0, len(index), many):
         chosen = index[start : start + many]
         fields = np.where(visible, day_fields(stack, chosen, channels, scaler), np.float32(0))
-        each = [read_days(stack[f"label_{s}"], chosen) for s in sources]
+        each = [read_days(stack[f"{labels}_{s}"], chosen) for s in sources]
         truth = np.where(cells, np.stack(each, axis=2), np.float32(np.nan))
         rows = slice(start * len(overpass), (start + len(chosen)) * len(overpass))
         day[rows] = fields.astype("float16").reshape(-1, *shape[1:])
-        labels[rows] = truth.reshape(-1, *labels.shape[1:])
+        taught[rows] = truth.reshape(-1, *taught.shape[1:])
         _stop_at(first_infinite(day[rows].reshape(fields.shape), time[chosen], names))
         counts[rows, 0] = (fields[:, :, seen].any(axis=2) & cells).sum(axis=(2, 3)).ravel()
         counts[rows, 1:] = np.isfinite(truth).sum(axis=(3, 4)).reshape(-1, len(sources))
@@ -138,7 +139,7 @@ def pack(
     return Samples(
         table=table[valid].reset_index(drop=True),
         day=day,
-        labels=labels,
+        labels=taught,
         flags=day_flags(time[index], overpass, channels).reshape(shape[0], -1),
         place=place_fields(stack, channels, scaler) * np.asarray(visible, bool),
         cells=cells,

@@ -60,6 +60,7 @@ def train(
     lambda_lv: float = 0.1,
     lv_on: str = "prob",
     select: str = "reanalysis",
+    teachers: str = "label",
     validation_days: int = 120,
     steps: int | None = None,
     precision: str = "float32",
@@ -79,6 +80,8 @@ def train(
     epoch, `reanalysis`, `stations`, `both` (3:1, the published code) or `products` (their mean); at most
     `validation_days` evenly spaced days are looked at. sensor_dropout: share of samples in which one instrument is
     made missing (learn.outages).
+    teachers: variables `<this>_<source>` teach, soft or with cells left out if need be; what chooses is
+    `label_<source>` whatever teaches.
     precision: `float32`, or `bfloat16` autocast. device: `auto`, `cpu`, `cuda`, ...
     work_dir holds `last.safetensors`, from which the same call goes on after a kill (and ends as if it had not been
     killed), and the packed samples where they exceed RAM_BYTES. On one machine, the same seed gives the same
@@ -107,11 +110,11 @@ def train(
     if options.get("targets", 1) not in (1, len(products)):
         cause = f"{options['targets']} targets for products {[*products]}"
         raise ConfigError("E-CONFIG", where="train", cause=cause, remedy="use one target, or one for each product")
-    part, chosen = held(stack, _needed(stack, channels, lambdas), days["train"])
+    part, chosen = held(stack, _needed(stack, channels, lambdas, teachers), days["train"])
     scaler = fit(part, scaled(channels), days=chosen, area=area)
     packing = partial(pack, channels=channels, scaler=scaler)
     file = work_dir / "train.npy"
-    learnt = packing(part, sources=[*lambdas], days=chosen, visible=area, labelled=area, file=file)
+    learnt = packing(part, sources=[*lambdas], labels=teachers, days=chosen, visible=area, labelled=area, file=file)
     looked_at = _evenly(np.asarray(days["validation"], bool), validation_days)
     part, chosen = held(stack, _needed(stack, channels, judges), looked_at)
     seen, file = np.asarray(area, bool) | validation_area, work_dir / "validation.npy"
@@ -204,8 +207,8 @@ def _labeled(learnt: Samples, source: str) -> np.ndarray:
     return found
 
 
-def _needed(stack: xr.Dataset, channels: Sequence[str], sources: Iterable[str]) -> list[str]:
-    names = [*variables(channels), *(f"label_{s}" for s in sources), *(["land"] if "land" in stack else [])]
+def _needed(stack: xr.Dataset, channels: Sequence[str], sources: Iterable[str], labels: str = "label") -> list[str]:
+    names = [*variables(channels), *(f"{labels}_{s}" for s in sources), *(["land"] if "land" in stack else [])]
     return [name for name in dict.fromkeys(names) if name in stack]
 
 

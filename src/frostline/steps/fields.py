@@ -1,10 +1,10 @@
-"""Fields of other grids onto the record's: windows, weights, and the reanalysis as labels."""
+"""Fields of other grids onto the record's: windows, weights, SMAP's minutes, and the reanalysis as labels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,8 @@ from frostline import labels, regrid
 from frostline.config_north import North
 from frostline.errors import InputError
 from frostline.grid import Grid
+from frostline.instants import Minutes
+from frostline.read.cetb import cetb_grid, load_cetb
 from frostline.read.era5 import era5_grid, era5_times, load_era5
 from frostline.steps.refusals import Refuse
 
@@ -35,7 +37,7 @@ def around(source: Grid, target: Grid, margin: int = 3) -> Grid:
 def reanalysis_labels(
     experiment: North, inventory: Mapping[str, Any], grid: Grid, days: np.ndarray, refuse: Refuse
 ) -> Iterator[tuple[np.datetime64, int, np.ndarray, np.ndarray]] | None:
-    """Soil temperature and state at the overpasses' local hours, or None without a reanalysis."""
+    """Soil temperature and state at the overpasses' local hours or minutes, or None without a reanalysis."""
     table = experiment.labels
     product = next((p for p in ("era5", "gldas") if p in inventory), None)
     if product is None:
@@ -46,7 +48,45 @@ def reanalysis_labels(
         if product == "era5"
         else gldas_hours(files, grid, experiment.assemble.regrid, refuse)
     )
-    return labels.solar_labels(fields, grid, dates=days, mode=table.time, threshold=table.threshold)
+    mode: Literal["local", "utc"] = "utc" if table.time == "utc" else "local"
+    minutes = observed_minutes(inventory, grid, refuse) if table.time == "observed" else None
+    return labels.solar_labels(fields, grid, dates=days, mode=mode, threshold=table.threshold, minutes=minutes)
+
+
+def observed_minutes(inventory: Mapping[str, Any], grid: Grid, refuse: Refuse) -> Minutes:
+    """(date, overpass) -> minutes since 00 UTC of the date, (y, x), NaN where SMAP saw nothing; None without files.
+
+    `TB_time` of CETB files. The polarisations come from the same pulses: the first that knows a cell tells its time.
+    On another grid the nearest cell's, since the mean of two passes is a time at which nobody looked.
+    """
+    files: dict[tuple[str, int], list[Path]] = {}
+    for name, date, code, _ in inventory["smap"]["files"]:
+        files.setdefault((str(date)[:10], int(code)), []).append(Path(name))
+    through: dict[Grid, tuple[Grid, Any]] = {}
+
+    def minutes(day: np.datetime64, overpass: int) -> np.ndarray | None:
+        found = None
+        for path in files.get((str(day)[:10], overpass), ()):
+            try:
+                own = _tb_time(path, grid, through)
+            except InputError as error:
+                refuse("smap", path, error)
+                continue
+            found = own if found is None else np.where(np.isnan(found), own, found)
+        return found
+
+    return minutes
+
+
+def _tb_time(path: Path, grid: Grid, through: dict[Grid, tuple[Grid, Any]]) -> np.ndarray:
+    source = cetb_grid(path)
+    if source.crs == grid.crs and abs(source.step - grid.step) < 1e-6 * grid.step:
+        return load_cetb(path, window=grid, time=True)["tb_time"]
+    if source not in through:
+        part = around(source, grid)
+        through[source] = (part, REGRID["nearest"](part, grid))
+    part, weights = through[source]
+    return regrid.apply(weights, load_cetb(path, window=part, time=True)["tb_time"])
 
 
 def era5_hours(

@@ -23,6 +23,7 @@ from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
 from frostline.steps.reference import FILE, relative, write_reference
 from frostline.steps.refusals import refuser
+from frostline.steps.teachers import with_teachers
 
 WATER, ICE = 17, 15  # IGBP (formats.md 7)
 RECORD = ("frozen", "quality", "age")
@@ -63,8 +64,9 @@ def _train_one(experiment: North, folder: Path, name: str, share: int, quiet: bo
     day_role, cell_role = roles(experiment)
     taught = cell_role == "train"
     chosen = cell_role == "validation"
+    stack, teachers = with_teachers(experiment, run, relative(experiment, run))
     checkpoint = learn(
-        relative(experiment, run),
+        stack,
         inputs=nets(table)[name],
         statics=table.statics,
         days={role: day_role == role for role in ("train", "validation")},
@@ -84,6 +86,7 @@ def _train_one(experiment: North, folder: Path, name: str, share: int, quiet: bo
         lambda_lv=table.lambda_variation,
         lv_on=table.variation_on,
         select=table.select,
+        teachers=teachers,
         seed=table.seed,
         progress=teller(run, name),
     )

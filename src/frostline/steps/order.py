@@ -58,14 +58,14 @@ NORTH = {
     "assemble": Step(
         stack.assemble,
         ("read",),
-        ("assemble", "labels", "split"),
+        ("assemble", "labels.time", "labels.threshold", "labels.max_depth", "split"),
         lambda e: ("stack.zarr",),
         "regrid, fill gaps and label into one stack",
     ),
     "train": Step(
         model.train,
         ("assemble",),
-        ("split", "train"),
+        ("split", "train", "labels.soft", "labels.band", "labels.freezing"),
         lambda e: ("checkpoints",) if e.train else (),
         "train the net and its rivals",
     ),

@@ -187,10 +187,11 @@ def _summary(experiment: North, run: Run) -> str:
         f"{str(days[0])[:10]} to {str(days[-1])[:10]}, morning and evening."
     )
     if experiment.predict.method == "reanalysis":
-        hours = "6 and 18 h local solar time" if experiment.labels.time == "local" else "6 and 18 h UTC"
+        hours = {"utc": "6 and 18 h UTC", "observed": "the minutes at which SMAP looked, else at 6 and 18 h local time"}
+        at = hours.get(experiment.labels.time, "6 and 18 h local solar time")
         text += (
             "\n\nThe record is the reanalysis' own soil: frozen where it is colder than "
-            f"{experiment.labels.threshold} K at {hours}. A cell is known only where its hour lies between two fields "
+            f"{experiment.labels.threshold} K at {at}. A cell is known only where its hour lies between two fields "
             "of the files; the rest is unknown, and nothing is carried over from another day."
         )
     if experiment.twin is not None:

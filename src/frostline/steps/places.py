@@ -23,6 +23,7 @@ from frostline.read.statics import load_elevation, load_land_cover, static_grid
 from frostline.runs import Run
 from frostline.split import Split, station_roles
 from frostline.steps.common import roles, split_of
+from frostline.steps.fields import observed_minutes
 from frostline.steps.refusals import Refuse
 
 FOREST = (1, 2, 3, 4, 5)  # IGBP: evergreen, deciduous and mixed forests (formats.md 7)
@@ -85,7 +86,9 @@ def station_sites(
                 run.warn(error)
     if not series:
         return None
-    sites = labels.station_labels(series, grid, dates=days, threshold=experiment.labels.threshold)
+    table = experiment.labels
+    minutes = observed_minutes(inventory, grid, refuse) if table.time == "observed" else None
+    sites = labels.station_labels(series, grid, dates=days, threshold=table.threshold, minutes=minutes)
     split = split_of(experiment) or Split((), (), (), heldout_stations=1.0)  # without one nothing teaches
     role = station_roles(split, roles(experiment)[1], *grid.locate(sites["lon"].values, sites["lat"].values))
     return sites.assign_coords(role=("site", role))

@@ -47,7 +47,8 @@ def assemble(experiment: North, run: Run) -> dict[str, Any]:
     refuse = refuser(inventory, run)
     sites = station_sites(experiment, inventory, grid, days, run, refuse)
     teachers = [] if sites is None else sites["role"].values.tolist()  # the split, as far as it shows in the stack
-    tables = experiment.assemble.model_dump(), experiment.labels.model_dump()
+    states = experiment.labels.model_dump(include={"time", "threshold", "max_depth"})  # the rest of it only teaches
+    tables = experiment.assemble.model_dump(), states
     mark = fingerprint(upstream(run, "read"), *tables, teachers)
     run.path("sites.nc").unlink(missing_ok=True)
     if sites is not None:
