@@ -6,8 +6,8 @@
 
 time       What labels at 6 and 18 h UTC would be at each longitude: the reanalysis of the first seed's Earth, as
            if its days ran alike everywhere in local time, sampled at the local hour that 6 and 18 h UTC are there. The
-           share of labels that differ from those at 6 and 18 h local time, and what that costs against the truth. Also labels
-           at SMAP's own minutes.
+           share of labels that differ from those at 6 and 18 h local time, and what that costs against the truth.
+           Also labels at SMAP's own minutes.
 threshold  The states of the reanalysis for thresholds of -1 to +0.5 degC against the truth: nothing is trained.
 teach      Nets taught by states, by chances of frost, without a band around 0 degC, and by the share of ice; all else
            is equal, and all are chosen by the same states. The validation year decides; the held-out year is beside.
@@ -109,11 +109,7 @@ def time_table(got: argparse.Namespace, made: Mapping[int, Path]) -> list[str]:
         save(file, by_hour(settings(got, seed), folder, days).assign_attrs(commit=provenance()["commit"]))
     sums = load(file)
     draws, blocks = draw_days(days, block=30, seed=1)
-    lines = [
-        "",
-        f"Labels by UTC, twin Earth {seed}, {days[0]:.10}, a year: percent that differ from local time; points of",
-    ]
-    lines += ["accuracy against the truth, UTC less local", "", *HEAD]
+    lines = ["", f"Labels by UTC less those of local time, twin Earth {seed}, the year from {days[0]:.10}", "", *HEAD]
     for k, name in enumerate(sums["hours"].values.tolist()):
         for code, one in enumerate(("am", "pm")):
             n = int(sums["known"][:, k, code].sum())
@@ -127,9 +123,8 @@ def time_table(got: argparse.Namespace, made: Mapping[int, Path]) -> list[str]:
                 rates[what] = 100 * np.array([float(of()[what].sum()) / n, float(low[0]), float(high[0])])
             a, b = rates["differ"], rates["gain"]
             shown = f"{a[0]:.1f} [{a[1]:.1f}, {a[2]:.1f}]; {b[0]:+.1f} [{b[1]:+.1f}, {b[2]:+.1f}]"
-            lines.append(
-                _line(f"labels at {name}, {one}: differ, %; accuracy, points", shown, n, "time", f"twin {seed}")
-            )
+            figure = f"labels at {name}, {one}: percent that differ; points of accuracy against truth"
+            lines.append(line(figure, shown, n, "time", sums.attrs["commit"], f"twin {seed}"))
     return lines
 
 
