@@ -44,7 +44,7 @@ def judged(experiment: North, run: Run, claims: Mapping[str, xr.Dataset], presen
 def figures(
     made: Mapping[int, Mapping[str, Any]], names: Sequence[str], present: str, part: str, what: str
 ) -> list[str]:
-    """Lines of the mean over seeds: accuracy and its difference to `present` of each name, split and truth."""
+    """Lines of the mean over seeds: each name's scores in the whole window, and its accuracy less that of `present`."""
     commit = ", ".join(dict.fromkeys(one["commit"] for one in made.values()))
     seeds = f"mean of twin {', '.join(map(str, made))}" + (", train the same" if part == "teach" else "")
     lines = []
@@ -56,7 +56,7 @@ def figures(
                 for name in (*names, "climatology", "reanalysis"):
                     who = f"{name}{what}" if name in names else name
                     where = f"against {against}, {split}, both passes, {area}"
-                    for score in ("accuracy", "brier", "brier_skill"):
+                    for score in ("accuracy", "brier", "brier_skill") if area == "all" else ():
                         if (m := mean(scores, name, against, "both", area, score)) is not None:
                             shown = f"{m.value:.4f} [{m.lo:.4f}, {m.hi:.4f}]"
                             lines.append(line(f"{who} {score} {where}", shown, m.n, part, commit, seeds))

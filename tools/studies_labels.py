@@ -31,7 +31,7 @@ from frostline import labels, store
 from frostline.config import read_experiment
 from frostline.config_north import North
 from frostline.errors import InputError
-from frostline.runs import Run, fingerprint, provenance, read_json
+from frostline.runs import Run, fingerprint, finished, provenance, read_json
 from frostline.steps.common import days_of, grid_of, load, roles, save
 from frostline.steps.evidence import as_record, references
 from frostline.steps.fields import era5_hours, observed_minutes
@@ -86,8 +86,8 @@ def assembled(got: argparse.Namespace, seed: int) -> Path:
     """A run of the seed's Earth with its stack; made here unless it is prepared."""
     if got.prepared is not None:
         folder = got.prepared / str(seed)
-        if lost := [name for name in MADE if not (folder / name).exists()]:
-            raise SystemExit(f"{folder}: no {', '.join(lost)}")
+        if finished(Run(folder), "assemble") is None:
+            raise SystemExit(f"{folder}: not assembled")
         return folder.resolve()
     from frostline.cli import execute
 
@@ -101,30 +101,30 @@ def assembled(got: argparse.Namespace, seed: int) -> Path:
 
 
 def time_table(got: argparse.Namespace, made: Mapping[int, Path]) -> list[str]:
-    """Longitudes by pass: the share of labels that are others by UTC, and the accuracy that it costs, in points."""
+    """Longitudes: the percent of labels that are others by UTC, and the accuracy gained or lost by pass, in points."""
     seed, folder = next(iter(made.items()))
-    days = days_of(settings(got, seed))[roles(settings(got, seed))[0] == "validation"]
+    experiment = settings(got, seed)
+    days = days_of(experiment)[roles(experiment)[0] == "validation"]
     file = got.folder / f"time_{seed}.nc"
     if not file.exists():
-        save(file, by_hour(settings(got, seed), folder, days).assign_attrs(commit=provenance()["commit"]))
+        save(file, by_hour(experiment, folder, days).assign_attrs(commit=provenance()["commit"]))
     sums = load(file)
     draws, blocks = draw_days(days, block=30, seed=1)
-    lines = ["", f"Labels by UTC less those of local time, twin Earth {seed}, the year from {days[0]:.10}", "", *HEAD]
-    for k, name in enumerate(sums["hours"].values.tolist()):
-        for code, one in enumerate(("am", "pm")):
-            n = int(sums["known"][:, k, code].sum())
-            if not n:
-                continue
-            of = partial(sums.isel, hours=k, overpass=code)
-            rates = {}
-            for what in ("differ", "gain"):
-                drawn = resample(draws, {"a": of()[what].values[:, None], "n": of()["known"].values[:, None]})
-                low, high = bounds(drawn["a"] / drawn["n"], units=blocks)
-                rates[what] = 100 * np.array([float(of()[what].sum()) / n, float(low[0]), float(high[0])])
-            a, b = rates["differ"], rates["gain"]
-            shown = f"{a[0]:.1f} [{a[1]:.1f}, {a[2]:.1f}]; {b[0]:+.1f} [{b[1]:+.1f}, {b[2]:+.1f}]"
-            figure = f"labels at {name}, {one}: percent that differ; points of accuracy against truth"
-            lines.append(line(figure, shown, n, "time", sums.attrs["commit"], f"twin {seed}"))
+    first = f"twin Earth {seed}, the year from {days[0].astype('datetime64[D]')}"
+    lines = ["", f"Labels at other hours than 6 and 18 h local time, {first}", "", *HEAD]
+    for name in sums["hours"].values.tolist():
+        for what, passes, said in (
+            ("differ", [0, 1], "that differ, percent, both passes"),
+            ("gain", [0], "less local ones, accuracy against truth, points, am"),
+            ("gain", [1], "less local ones, accuracy against truth, points, pm"),
+        ):
+            part = sums.sel(hours=name, overpass=passes).sum("overpass")
+            counts = {k: part[k].values[:, None] for k in ("known", what)}
+            drawn = resample(draws, counts)
+            low, high = (float(end[0]) for end in bounds(100 * drawn[what] / drawn["known"], units=blocks))
+            value, n = 100 * float(part[what].sum() / part["known"].sum()), int(part["known"].sum())
+            shown = f"{value:.2f} [{low:.2f}, {high:.2f}]"
+            lines.append(line(f"labels at {name} {said}", shown, n, "time", sums.attrs["commit"], f"twin {seed}"))
     return lines
 
 
@@ -136,7 +136,7 @@ def by_hour(experiment: North, folder: Path, days: Array) -> xr.Dataset:
     truth = references(experiment, run)["truth"]["frozen"].sel(time=days).values
     own = observed_minutes(inventory, grid, _loud)
     steps = [hour + lon / 15.0 for lon in (0, *LONGITUDES) for hour in labels.LOCAL_HOURS]
-    names = ["6 and 18 h local", *(f"6 and 18 h UTC at {lon} E" for lon in LONGITUDES), "SMAP's own minute"]
+    names = [*(f"6 and 18 h UTC at {lon} E" for lon in LONGITUDES), "SMAP's own minutes"]
     out = {name: np.zeros((len(days), len(names), 2)) for name in ("known", "differ", "gain")}
 
     def states(hours: Sequence[float], **how: Any) -> Iterator[tuple[int, int, Array]]:
@@ -157,7 +157,7 @@ def by_hour(experiment: North, folder: Path, days: Array) -> xr.Dataset:
         if step < 2:
             local[t, step] = state
         else:
-            add(t, step % 2, step // 2, state)
+            add(t, step % 2, step // 2 - 1, state)
     for t, code, state in states(labels.LOCAL_HOURS, minutes=own):
         add(t, code, len(names) - 1, state)
     coords = {"time": days, "hours": names, "overpass": [0, 1]}
