@@ -46,6 +46,11 @@ NET: list[Line] = [
         "Per source, normalised by the sum of weights; local variation on probabilities over pairs of land cells.",
     ),
     (
+        "What teaches",
+        "Frozen or thawed.",
+        "The same by default; chances of frost, the share of ice, or nothing close to 0 degC as options.",
+    ),
+    (
         "Selection",
         "Best MCC after each epoch on data that share years with training.",
         "Best MCC on days that neither taught nor judge; on cells of their own where the split sets some apart.",
