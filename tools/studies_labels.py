@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ask.add_argument("--experiment", type=Path, default=Path("examples", "demo.toml"))
     ask.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     ask.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), help="of part teach")
-    ask.add_argument("--epochs", type=int, default=8)
+    ask.add_argument("--epochs", type=int, default=6)
     ask.add_argument("--folder", type=Path, default=FOLDER)
     ask.add_argument("--prepared", type=Path, help="runs by seed that hold a stack and a truth (default: made here)")
     ask.add_argument("--set", action="append", default=[], dest="more", help="table.key=value, as frostline --set")
