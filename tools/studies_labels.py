@@ -50,6 +50,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "soft 2 K": ("labels.soft=2.0",),
     "band 0.5 K": ("labels.band=0.5",),
     "ice share": ("labels.freezing=[272.85, 2.2]",),
+    "states at -0.5 degC": ("labels.threshold=272.65", "labels.soft=0.01"),  # a teacher's states; what chooses stays
 }
 
 
