@@ -169,7 +169,14 @@ def scores_of_study():
 
 def test_the_study_takes_its_interval_over_seeds(scores_of_study):
     """Seeds of +1, +2 and +3 points: 2 +- 4.3027 x 1 / sqrt(3) = 2 +- 2.4842, whatever each seed's own interval."""
-    row = {"against": "truth", "stratum": "all", "split": "validation", "score": "accuracy_difference", "n": 10}
+    row = {
+        "against": "truth",
+        "stratum": "all",
+        "split": "validation",
+        "score": "accuracy_difference",
+        "n": 10,
+        "skill": 0.1,
+    }
     made = {
         seed: {
             "commit": "abc",
@@ -181,4 +188,4 @@ def test_the_study_takes_its_interval_over_seeds(scores_of_study):
         for seed, v in ((11, 0.01), (12, 0.02), (13, 0.03))
     }
     (found,) = scores_of_study.figures(made, ["soft"], "states", "teach", ": net")
-    assert "+0.0200 [-0.0048, +0.0448]" in found and "| 60 |" in found and "| abc |" in found
+    assert "+0.0200 [-0.0048, +0.0448]" in found and "| 60 | 0.10 |" in found and "| abc |" in found

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from ablation_scores import Scores, mean
+from ablation_scores import PASSES, Scores, mean
 from scipy.stats import t as student
 
 from frostline import classic, store
@@ -19,7 +19,7 @@ from frostline.validate.rows import evaluate
 
 Rows = list[dict[str, Any]]
 SPLITS, AGAINST, AREAS = ("validation", "heldout"), ("truth", "truth_t0", "stations"), ("area:trained", "area:heldout")
-HEAD = ["| figure | value [lo, hi] | n | command | commit | seed |", "|---|---|---|---|---|---|"]
+HEAD = ["| figure | value [lo, hi] | n | skill | command | commit | seed |", "|---|---|---|---|---|---|---|"]
 
 
 def judged(experiment: North, run: Run, claims: Mapping[str, xr.Dataset], present: str) -> Rows:
@@ -27,8 +27,7 @@ def judged(experiment: North, run: Run, claims: Mapping[str, xr.Dataset], presen
     stack, grid = store.open_store(run.path("stack.zarr"), chunks={}), grid_of(experiment)
     states, (day_role, cell_role) = stack["label_reanalysis"].where(stack["land"] == 1), roles(experiment)
     time = stack["time"].values
-    usual = classic.climatology(states, days=xr.DataArray(day_role == "train", {"time": time}, "time"))
-    records = dict(claims) | {"climatology": classic.climatology_record(usual, time, grid=grid)}
+    records = dict(claims) | {"climatology": usual_days(experiment, run)}
     records["reanalysis"] = as_record(states, grid)
     return evaluate(
         records,
@@ -39,6 +38,14 @@ def judged(experiment: North, run: Run, claims: Mapping[str, xr.Dataset], presen
         differences=[(name, present) for name in claims if name != present],
         seed=1,
     )
+
+
+def usual_days(experiment: North, run: Run) -> xr.Dataset:
+    """The climatology of the training years' states of the reanalysis, as a record."""
+    stack = store.open_store(run.path("stack.zarr"), chunks={})
+    states, time = stack["label_reanalysis"].where(stack["land"] == 1), stack["time"].values
+    taught = xr.DataArray(roles(experiment)[0] == "train", {"time": time}, "time")
+    return classic.climatology_record(classic.climatology(states, days=taught), time, grid=grid_of(experiment))
 
 
 def figures(
@@ -56,17 +63,28 @@ def figures(
                 for name in (*names, "climatology", "reanalysis"):
                     who = f"{name}{what}" if name in names else name
                     where = f"against {against}, {split}, both passes, {area}"
-                    for score in ("accuracy", "brier", "brier_skill") if area == "all" else ():
+                    for score in ("accuracy", "brier") if area == "all" else ():
                         if (m := mean(scores, name, against, "both", area, score)) is not None:
                             shown = f"{m.value:.4f} [{m.lo:.4f}, {m.hi:.4f}]"
-                            lines.append(line(f"{who} {score} {where}", shown, m.n, part, commit, seeds))
-                    if (m := mean(scores, f"{name}-{present}", against, "both", area, "accuracy_difference")) is None:
+                            skill = _skill(scores, name, against, area, score)
+                            lines.append(line(f"{who} {score} {where}", shown, m.n, skill, part, commit, seeds))
+                    pair = f"{name}-{present}"
+                    if (m := mean(scores, pair, against, "both", area, "accuracy_difference")) is None:
                         continue
+                    skill = _skill(scores, pair, against, area, "accuracy_difference")
                     half = _half_width(m.seeds)
                     each = ", ".join(f"{v:+.4f}" for v in m.seeds)
                     shown = f"{m.value:+.4f} [{m.value - half:+.4f}, {m.value + half:+.4f}] (seeds {each})"
-                    lines.append(line(f"{who} less {present}, accuracy {where}", shown, m.n, part, commit, seeds))
+                    lines.append(
+                        line(f"{who} less {present}, accuracy {where}", shown, m.n, skill, part, commit, seeds)
+                    )
     return lines
+
+
+def _skill(scores: Scores, record: str, against: str, area: str, score: str) -> float:
+    """Mean over seeds and passes of a score's skill over the climatology; NaN where one has none."""
+    found = [of_seed[record, against, one, area, score].get("skill") for of_seed in scores.values() for one in PASSES]
+    return float(np.mean([float("nan") if skill is None else skill for skill in found]))
 
 
 def _half_width(values: Sequence[float]) -> float:
@@ -89,6 +107,9 @@ def kept(file: Path, make: Callable[[], Rows]) -> dict[str, Any]:
     return found
 
 
-def line(figure: str, shown: str, n: int, part: str, commit: str, seed: str) -> str:
-    """A line of docs/results.md."""
-    return f"| {figure} | {shown} | {n} | `python tools/studies_labels.py --parts {part}` | {commit} | {seed} |"
+def line(figure: str, shown: str, n: int, skill: float, part: str, commit: str, seed: str) -> str:
+    """A line of docs/results.md; `-` for what has no skill."""
+    told = f"{skill:.2f}" if np.isfinite(skill) else "-"
+    return (
+        f"| {figure} | {shown} | {n} | {told} | `python tools/studies_labels.py --parts {part}` | {commit} | {seed} |"
+    )

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from labels_scores import HEAD, SPLITS, figures, judged, kept, line
+from labels_scores import HEAD, SPLITS, figures, judged, kept, line, usual_days
 
 from frostline import labels, store
 from frostline.config import read_experiment
@@ -125,12 +125,17 @@ def time_table(got: argparse.Namespace, made: Mapping[int, Path]) -> list[str]:
             low, high = (float(end[0]) for end in bounds(100 * drawn[what] / drawn["known"], units=blocks))
             value, n = 100 * float(part[what].sum() / part["known"].sum()), int(part["known"].sum())
             shown = f"{value:.2f} [{low:.2f}, {high:.2f}]"
-            lines.append(line(f"labels at {name} {said}", shown, n, "time", sums.attrs["commit"], f"twin {seed}"))
+            skill = float(part[what].sum() / part["calendar"].sum()) if what == "gain" else float("nan")
+            figure = f"labels at {name} {said}"
+            lines.append(line(figure, shown, n, skill, "time", sums.attrs["commit"], f"twin {seed}"))
     return lines
 
 
 def by_hour(experiment: North, folder: Path, days: Array) -> xr.Dataset:
-    """Daily sums (time, hours, overpass) of land cells: labels known, differing from local time, right more often."""
+    """Daily sums (time, hours, overpass) of land cells: labels known, differing from local time, right more often.
+
+    `calendar` are those that the climatology of the training years gets wrong: gain over it is the gain in skill.
+    """
     run, grid = Run(folder, quiet=True), grid_of(experiment)
     inventory = read_json(run.path("inventory.json"))
     files = [Path(row[0]) for row in inventory["era5"]["files"]]
@@ -138,13 +143,14 @@ def by_hour(experiment: North, folder: Path, days: Array) -> xr.Dataset:
     own = observed_minutes(inventory, grid, _loud)
     steps = [hour + lon / 15.0 for lon in (0, *LONGITUDES) for hour in labels.LOCAL_HOURS]
     names = [*(f"6 and 18 h UTC at {lon} E" for lon in LONGITUDES), "SMAP's own minutes"]
-    out = {name: np.zeros((len(days), len(names), 2)) for name in ("known", "differ", "gain")}
+    out = {name: np.zeros((len(days), len(names), 2)) for name in ("known", "differ", "gain", "calendar")}
 
     def states(hours: Sequence[float], **how: Any) -> Iterator[tuple[int, int, Array]]:
         hourly = era5_hours(files, grid, days, experiment.assemble.regrid, _loud)
         for day, code, _, state in labels.solar_labels(hourly, grid, dates=days, local_hours=hours, **how):
             yield int(np.searchsorted(days, day)), code, state
 
+    missed = (usual_days(experiment, run)["frozen"].sel(time=days).values > 0.5) != (truth > 0.5)
     local = np.full_like(truth, np.nan)
 
     def add(t: int, code: int, k: int, state: Array) -> None:
@@ -153,6 +159,7 @@ def by_hour(experiment: North, folder: Path, days: Array) -> xr.Dataset:
         out["differ"][t, k, code] = (known & (state != usual)).sum()
         right = (state == truth[t, code]).astype(int) - (usual == truth[t, code])
         out["gain"][t, k, code] = right[known].sum()
+        out["calendar"][t, k, code] = (known & missed[t, code]).sum()
 
     for t, step, state in states(steps):
         if step < 2:
