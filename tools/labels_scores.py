@@ -54,6 +54,7 @@ def figures(
     """Lines of the mean over seeds: each name's scores in the whole window, and its accuracy less that of `present`."""
     commit = ", ".join(dict.fromkeys(one["commit"] for one in made.values()))
     seeds = f"mean of twin {', '.join(map(str, made))}" + (", train the same" if part == "teach" else "")
+    part += f" --seeds {' '.join(map(str, made))}"
     lines = []
     for split in SPLITS:
         scores: Scores = {seed: {_key(r): r for r in found["rows"] if r["split"] == split and r["value"] is not None}

@@ -127,7 +127,7 @@ def time_table(got: argparse.Namespace, made: Mapping[int, Path]) -> list[str]:
             shown = f"{value:.2f} [{low:.2f}, {high:.2f}]"
             skill = float(part[what].sum() / part["calendar"].sum()) if what == "gain" else float("nan")
             figure = f"labels at {name} {said}"
-            lines.append(line(figure, shown, n, skill, "time", sums.attrs["commit"], f"twin {seed}"))
+            lines.append(line(figure, shown, n, skill, f"time --seeds {seed}", sums.attrs["commit"], f"twin {seed}"))
     return lines
 
 
