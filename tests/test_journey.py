@@ -71,7 +71,7 @@ def test_scores_never_travel_without_n_and_are_possible(rows):
         if (row["against"], row["split"], row["stratum"], row["score"]) == ("truth", "heldout", "all", "accuracy")
     }
     assert len(heldout) == 2 * len(RECORDS | {"msta"})
-    assert min(heldout.values()) > 0.3  # no record is turned round
+    assert min(value for (name, _), value in heldout.items() if name in RECORDS) > 0.3  # no record is turned round
     assert heldout["reanalysis", "am"] > 0.5
 
 
@@ -201,7 +201,7 @@ def test_rivals_are_scored_beside_the_net_and_quietly(scored, tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
     assert set(notes["train"]) == {"unet", "unet_36"}
     rivals = {row["record"] for row in read_json(run / "scores.json")} - DIFFERENCES
-    assert rivals == RECORDS | {"unet_36", "unet-unet_36"}
+    assert rivals == RECORDS | CLASSICS | {"unet_36", "unet-unet_36"}
     assert load_checkpoint(run / "checkpoints" / "unet_36").channels[:2] == ("tb_36v", "tb_36h")
     same = [load_checkpoint(folder / "checkpoints" / "unet").weights for folder in (run, scored)]
     assert all(np.array_equal(same[0][name], same[1][name]) for name in same[0])  # a rival changes nothing
