@@ -9,7 +9,7 @@ def weights(net):
 
 
 def test_size_by_hand():
-    """Width 4, depth 2, 3 inputs: shortcuts 3*4 + 4*8 + 8*16 down and 8*4 + 16*8 up, 332 weights more than the U-Net."""
+    """Width 4, depth 2, 3 inputs: shortcuts 3*4 + 4*8 + 8*16 down and 8*4 + 16*8 up: 332 weights more."""
     more = weights(ResidualUNet(3, width=4, depth=2)) - weights(UNet(3, width=4, depth=2))
     assert more == 12 + 32 + 128 + 32 + 128
 

@@ -1,7 +1,6 @@
 """The study of nets: one Earth is shared, members are one run, and each figure has its interval."""
 
 import json
-import os
 import re
 import sys
 
@@ -37,7 +36,7 @@ def test_the_study_compares_on_one_earth_and_makes_nothing_twice(study, assemble
     text = capsys.readouterr().out
     assert "twin Earth" in text and text.count("| attention |") == 4 + 1
     run = out / "1"
-    assert os.readlink(run / "attention" / "stack.zarr") == "../earth/stack.zarr"
+    assert str((run / "attention" / "stack.zarr").readlink()) == "../earth/stack.zarr"
     said = {name: load(run / "members" / f"{name}.nc")["frozen"].values for name in ("base", "again_2", "again_3")}
     assert not np.array_equal(said["base"], said["again_2"], equal_nan=True)
     mean = load(run / "members" / "members.nc")["frozen"].values
