@@ -154,7 +154,7 @@ KNOBS: dict[str, Knob] = {
     "train.statics": train([]),
     "train.extras": train(["previous_day"]),
     "train.net": train("residual"),
-    "train.members": train(2),
+    "train.members": Knob(2, "predict", "record"),
     "train.reference": train("none"),
     "train.width": train(6),
     "train.depth": train(1),

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from conftest import REPOSITORY
+from frostline import store
+from frostline.runs import Run
+from frostline.steps import run_step
 from frostline.steps.common import load
 from twin_run import assembled, copied, shared, toml  # noqa: F401
 
@@ -39,8 +42,13 @@ def test_the_study_compares_on_one_earth_and_makes_nothing_twice(study, assemble
     assert str((run / "attention" / "stack.zarr").readlink()) == "../earth/stack.zarr"
     said = {name: load(run / "members" / f"{name}.nc")["frozen"].values for name in ("base", "again_2", "again_3")}
     assert not np.array_equal(said["base"], said["again_2"], equal_nan=True)
-    mean = load(run / "members" / "members.nc")["frozen"].values
+    members = load(run / "members" / "members.nc")["frozen"]
+    mean = members.values
     assert np.allclose(mean, sum(said.values()) / 3, atol=1e-6, equal_nan=True)
+    settings = study.north(toml(tmp_path / "tiny.toml"), [*study.COMMON, *MORE, "train.members=3"])
+    run_step("predict", settings, Run(run / "members", quiet=True))
+    stored = store.open_store(run / "members" / "record.zarr")["frozen"].sel(time=members["time"])
+    assert np.allclose(stored.values, mean, atol=0.006, equal_nan=True)  # packed to 1/200, none onto .5
     found = json.loads((run / "models.json").read_text(encoding="utf-8"))
     assert found["costs"]["members"]["parameters"] == 3 * (found["costs"]["attention"]["parameters"] - (4 + 2 + 1))
     ahead = [r for r in found["rows"] if r["score"] == "accuracy_difference"]

@@ -84,7 +84,7 @@ def study(
     experiment: Path, seed: int, folder: Path, more: Sequence[str], variants: Sequence[str], *, workers: int
 ) -> None:
     """One Earth: its stack, the variants beside each other, the scores of their records in `models.json`."""
-    settings = (*COMMON, *more, f"twin.seed={seed}")
+    settings = [*COMMON, *more, f"twin.seed={seed}"]
     plain = north(experiment, settings)
     earth = Run(folder / "earth", workers=workers, quiet=True)
     earth.folder.mkdir(parents=True, exist_ok=True)
@@ -94,9 +94,12 @@ def study(
         linked(earth.folder, folder / name)
     print(f"seed {seed}: {', '.join(variants)}", flush=True)
     costs = beside(made, (experiment, settings), Run(folder, workers=workers, quiet=True), variants)
+    path, made_of = folder / "models.json", {"settings": settings, "costs": costs}
+    if path.exists() and made_of.items() <= read_json(path).items():
+        return
     known = {name: folder / variant / f"{name}.nc" for variant in costs for name in costs[variant]["records"]}
-    found = scored(plain, earth, {name: load(path) for name, path in known.items()})
-    write_json(folder / "models.json", {"costs": costs, "rows": found})
+    found = scored(plain, earth, {name: load(file) for name, file in known.items()})
+    write_json(path, {**made_of, "rows": found})
 
 
 def north(path: Path, settings: Sequence[str]) -> North:
@@ -118,7 +121,7 @@ def linked(earth: Path, folder: Path) -> None:
     write_json(ledger, old | {name: done[name] for name in ("twin", "read", "assemble")})
 
 
-def made(of: tuple[Path, tuple[str, ...]], folder: Path, name: str, share: int, quiet: bool) -> dict[str, Any]:
+def made(of: tuple[Path, Sequence[str]], folder: Path, name: str, share: int, quiet: bool) -> dict[str, Any]:
     """Train a variant and write its records of the judged days; what it cost. Skipped where that was done."""
     experiment = north(of[0], (*of[1], *VARIANTS[name]))
     run = Run(folder / name, workers=share, quiet=quiet)
