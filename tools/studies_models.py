@@ -208,14 +208,15 @@ def indexed(rows: Sequence[Mapping[str, Any]], split: str) -> dict[tuple[str, ..
 def table(scores: Mapping[int, Mapping[tuple[str, ...], Mapping[str, Any]]], area: str) -> list[str]:
     """A line for each record: its scores, and how far it is ahead of `base`, of each seed too."""
     head = ["record", *(f"{s}, {a}" for a in AGAINST for s in ("accuracy", "brier", "ece"))]
-    head += [f"less base, {a}" for a in AGAINST] + ["each seed, truth"]
+    head += [f"less base, {a}" for a in AGAINST] + ["each seed, truth", "n, truth"]
     lines = [_line(head), "|" + "---|" * len(head)]
     for name in dict.fromkeys(key[0] for of in scores.values() for key in of if "-" not in key[0]):
         told = {(a, s): mean(scores, name, a, "pooled", area, s) for a in AGAINST for s in ("accuracy", "brier", "ece")}
         ahead = [mean(scores, f"{name}-base", a, "pooled", area, "accuracy_difference") for a in AGAINST]
         cells = [_shown(m, 1 if s == "brier" or s == "ece" else 100) for (_, s), m in told.items()]
         each = "-" if ahead[0] is None else ", ".join(f"{100 * v:+.1f}" for v in ahead[0].seeds)
-        lines.append(_line([name, *cells, *(_shown(m, 100, sign="+") for m in ahead), each]))
+        n = told["truth", "accuracy"]
+        lines.append(_line([name, *cells, *(_shown(m, 100, sign="+") for m in ahead), each, f"{n.n if n else 0}"]))
     return lines
 
 
@@ -230,7 +231,7 @@ def costs(found: Mapping[int, Mapping[str, Any]]) -> list[str]:
 
 
 def rows(found: Mapping[int, Mapping[str, Any]]) -> list[str]:
-    """A line for each figure, as docs/results.md has them; the skill is of the Brier score over the climatology's."""
+    """A line for each figure, as docs/results.md has them; interval and skill are of the mean of the seeds."""
     seeds = f"mean of twin {', '.join(str(seed) for seed in found)}, train 1"
     commit = ", ".join(dict.fromkeys(str(c["commit"]) for one in found.values() for c in one["costs"].values()))
     end = f"| `python tools/studies_models.py` | {commit} | {seeds} |"
@@ -243,10 +244,10 @@ def rows(found: Mapping[int, Mapping[str, Any]]) -> list[str]:
                 for score in ("accuracy", "brier", "ece", "accuracy_difference"):
                     if (m := mean(scores, name, "truth", "pooled", area, score)) is None:
                         continue
-                    skill = mean(scores, name, "truth", "pooled", area, "brier_skill")
-                    told = "-" if skill is None else f"{skill.value:.3f} [{skill.lo:.3f}, {skill.hi:.3f}]"
+                    skills = [of[name, "truth", "pooled", area, score]["skill"] for of in scores.values()]
+                    skill = "-" if None in skills else f"{np.mean(skills):.2f}"
                     figure = f"{name} {score} against truth, {split}, pooled, {area}"
-                    lines.append(f"| {figure} | {m.value:.3f} [{m.lo:.3f}, {m.hi:.3f}] | {m.n} | {told} {end}")
+                    lines.append(f"| {figure} | {m.value:.3f} [{m.lo:.3f}, {m.hi:.3f}] | {m.n} | {skill} {end}")
     return lines
 
 
