@@ -82,6 +82,15 @@ class TrainTable(Table):
         "cell", description="inputs as differences to the cell's mean, or as they are"
     )
     statics: tuple[Literal["elevation"], ...] = Field(("elevation",), description="static fields the net sees")
+    extras: tuple[Literal["latitude", "longitude", "previous_day", "day_of_year"], ...] = Field(
+        (), description="what the net sees besides; previous_day is every input again, of the day before"
+    )
+    net: Literal["unet", "residual", "attention"] = Field(
+        "unet", description="Donahue's U-Net, with residual blocks, or with attention gates on its skips"
+    )
+    members: Positive = Field(
+        1, description="trainings of each net, from seeds that follow each other; their probabilities are averaged"
+    )
     width: Positive = Field(32, description="filters of the first block")
     depth: Positive = Field(4, description="down- and up-sampling steps")
     head: Literal["code", "paper"] = Field("code", description="1x1 and one logit, or 3x3 and two sigmoids")

@@ -39,6 +39,11 @@ def nets(table: TrainTable) -> dict[str, tuple[str, ...]]:
     return named_nets
 
 
+def members(table: TrainTable, name: str) -> list[str]:
+    """The trainings behind a net's record: `unet`, then `unet@2`, ... with the seeds that follow."""
+    return [name, *(f"{name}@{k}" for k in range(2, table.members + 1))]
+
+
 def train(experiment: North, run: Run) -> dict[str, Any]:
     """Train the net and its rivals on the declared days and cells; one checkpoint folder each."""
     table = experiment.train
@@ -49,7 +54,7 @@ def train(experiment: North, run: Run) -> dict[str, Any]:
     (run.folder / calibrate.FILE).unlink(missing_ok=True)
     if table.reference == "cell":
         write_reference(experiment, run, sorted({c for inputs in nets(table).values() for c in inputs}))
-    return beside(_train_one, experiment, run, list(nets(table)))
+    return beside(_train_one, experiment, run, [one for name in nets(table) for one in members(table, name)])
 
 
 def _train_one(experiment: North, folder: Path, name: str, share: int, quiet: bool) -> dict[str, Any]:
@@ -60,17 +65,20 @@ def _train_one(experiment: North, folder: Path, name: str, share: int, quiet: bo
     assert table is not None
     run = Run(folder, workers=share, quiet=quiet)
     threads(run)
+    base, _, number = name.partition("@")
     day_role, cell_role = roles(experiment)
     taught = cell_role == "train"
     chosen = cell_role == "validation"
     checkpoint = learn(
         relative(experiment, run),
-        inputs=nets(table)[name],
+        inputs=nets(table)[base],
         statics=table.statics,
+        extras=table.extras,
         days={role: day_role == role for role in ("train", "validation")},
         area=taught,
         validation_area=chosen if chosen.any() else taught,
         work_dir=run.path("work", name),
+        net=table.net,
         net_options={"width": table.width, "depth": table.depth, "dropout": table.dropout, "head": table.head},
         epochs=table.epochs,
         batch=table.batch,
@@ -84,7 +92,7 @@ def _train_one(experiment: North, folder: Path, name: str, share: int, quiet: bo
         lambda_lv=table.lambda_variation,
         lv_on=table.variation_on,
         select=table.select,
-        seed=table.seed,
+        seed=table.seed + int(number or 1) - 1,
         progress=teller(run, name),
     )
     checkpoint.save(run.path("checkpoints", name))
@@ -117,14 +125,19 @@ def predict(experiment: North, run: Run) -> dict[str, Any]:
 
 def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: bool) -> int:
     """Write the record of one net, or of `unet` with a sensor withheld; the number of verified steps."""
+    from frostline.learn.ensemble import averaged
     from frostline.learn.predict import predict as infer
 
     run = Run(folder, workers=share, quiet=quiet)
     threads(run)
     stack = relative(experiment, run)
+    assert experiment.train is not None
     without = outage.withheld(experiment.predict.withhold).get(name)
-    checkpoint = load(run.path("checkpoints", "unet" if without else name))
-    attrs = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": list(checkpoint.channels)}
+    parts = members(experiment.train, "unet" if without else name)
+    checkpoints = [load(run.path("checkpoints", one)) for one in parts]
+    channels = list(checkpoints[0].channels)
+    attrs: dict[str, Any] = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": channels}
+    attrs |= {"net_members": len(checkpoints)} if len(checkpoints) > 1 else {}
     attrs |= watch.attrs(experiment, run) | ({"withheld": without} if without else {})
     raw = (name == "unet" or without) and experiment.predict.calibrate != "none"
     path = new_record(record_path(run, f"{name}_raw" if raw else name), stack, grid_of(experiment), attrs)
@@ -133,7 +146,9 @@ def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: 
     batch = store.chunk_days(grid_of(experiment))
     total = len(passes) * -(-stack.sizes["time"] // batch)
     low = experiment.predict.low_confidence
-    blocks = infer(checkpoint, stack, batch=batch, low_confidence=low, without=[without] if without else [])
+    hidden = [without] if without else []
+    each = [infer(one, stack, batch=batch, low_confidence=low, without=hidden) for one in checkpoints]
+    blocks = averaged(each, low_confidence=low)
     with store.writer(path) as write:
         for part, code, frozen, quality, age in run.track(blocks, total=total, label=f"predicting {name}"):
             arrays = {"frozen": frozen, "quality": quality | cover, "age": age}
