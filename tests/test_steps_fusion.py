@@ -144,8 +144,7 @@ def test_judging_stations_and_judging_days_teach_nothing(fused, tmp_path):
 
 
 def test_a_recalibrated_member_learns_from_no_judge(tmp_path):
-    one = experiment(fuse={"members": [*NETS, "recalibrated"], "compare": []})
-    run = with_nets(tmp_path / "run", one)
+    run = with_nets(tmp_path / "run", one := experiment(fuse={"members": [*NETS, "recalibrated"], "compare": []}))
     fusion.fuse(one, run)
     before, fitted = values(run, "fused"), read_json(run.path("fusion.json"))
     assert all(fitted["weights"][code]["recalibrated"] > 0 for code in ("am", "pm"))
