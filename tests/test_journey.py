@@ -34,7 +34,7 @@ CLASSICS = {"msta", "unet-msta"}  # on cell-days of their own (test_steps_classi
 AGAINST = {"truth", "truth_t0", "reanalysis", "stations"}
 DIFFERENCES = {f"unet-{name}" for name in RECORDS - {"unet"}}
 STRATA = {"all", "area:trained", "area:heldout", "landcover:forest", "landcover:nonforest", "season:MAM"}
-STRATA |= {"transitions:>5", "age:0", "age:1-2", "sensor:amsr2_missing"}
+STRATA |= {"transitions:>5", "age:0", "age:1-2", "sensor:amsr2_missing", "domain"}
 SCORES = {"accuracy", "frozen_accuracy", "thawed_accuracy", "mcc", "f1_frozen", "brier", "brier_skill"}
 SCORES |= {"ece", "ece_middle", "brier_reliability", "brier_resolution", "accuracy_difference"}
 

@@ -190,12 +190,14 @@ KNOBS: dict[str, Knob] = {
     "validate.resamples": scores(60),
     "validate.confidence": scores(0.5),
     "validate.climatology_days": scores(9),
+    "validate.domain_days": scores([150, 200]),
     "validate.seed": scores(2),
     "report.days": Knob(["2016-05-10", "2016-05-11", "2016-05-11", "2016-05-12"], "map", "figures", True),
     "report.picture": Knob("smap.tif", "map", "figures", True, prepare=picture),
     "export.netcdf": Knob(False, "export", "export"),
     "export.cog": Knob([], "export", "export"),
     "export.polarity": Knob("thaw", "export", "export"),
+    "export.combined": Knob(False, "export", "export"),
 }
 
 

@@ -141,6 +141,9 @@ class ValidateTable(Table):
     resamples: Positive = Field(500, description="bootstrap resamples")
     confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="of the intervals")
     climatology_days: Annotated[int, Field(ge=0)] = Field(7, description="half window of the day-of-year climatology")
+    domain_days: tuple[NotNegative, NotNegative] = Field(
+        (5, 360), description="fewest and most frozen days a year of the cells of stratum `domain`, by the reanalysis"
+    )
     seed: int = Field(1, description="of the bootstrap")
 
 

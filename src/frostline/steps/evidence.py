@@ -13,11 +13,12 @@ from frostline.config_north import North
 from frostline.grid import Grid
 from frostline.runs import Run, write_json
 from frostline.scores import SCORES
-from frostline.steps import classic_rows, classics, outage, phenology, watch
+from frostline.steps import areas, classic_rows, classics, outage, phenology, watch
 from frostline.steps.calibrate import RAW
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.model import nets, record_path
 from frostline.steps.places import FOREST
+from frostline.steps.yearly import domain
 from frostline.validate.calibration import RELIABILITY
 from frostline.validate.rows import evaluate
 
@@ -62,13 +63,14 @@ def validate(experiment: North, run: Run) -> dict[str, Any]:
     if experiment.train is not None:
         inputs = nets(experiment.train)
         names = [*inputs, *outage.withheld(experiment.predict.withhold)]
-        areas = {name: mask for name, mask in strata(experiment, run, cell_role).items() if name.startswith("area:")}
+        within = {name: mask for name, mask in masks.items() if name.startswith("area:")}
         stores = {name: record_path(run, name) for name in names}
-        rows += outage.scored(experiment, records, truths, inputs=inputs, stores=stores, days=days, strata=areas)
+        rows += outage.scored(experiment, records, truths, inputs=inputs, stores=stores, days=days, strata=within)
     phenology.phenology(experiment, run, records, truths, leaks)
     write_json(run.path("scores.json"), watch.marked(rows, leaks))
+    counted = areas.areas(experiment, run, records, truths, leaks)
     notes = {"rows": len(rows), "records": [*records, *made], "against": list(truths)}
-    return notes | classic_rows.notes(made, rows) | watch.notes(leaks)
+    return notes | classic_rows.notes(made, rows) | counted | watch.notes(leaks)
 
 
 def claims(experiment: North, run: Run) -> dict[str, xr.Dataset]:
@@ -127,7 +129,7 @@ def strata(experiment: North, run: Run, cell_role: np.ndarray) -> Mapping[str, n
     if "label_reanalysis" in stack and taught.any():
         restless = transition_days(stack["label_reanalysis"], days=taught) > TRANSITIONS
         masks |= {"transitions:>5": restless & (stack["land"].values == 1)} if restless.any() else {}
-    return masks
+    return masks | domain(experiment, run)
 
 
 def transition_days(states: xr.DataArray, *, days: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
 from frostline.steps.reference import FILE, relative, write_reference
 from frostline.steps.refusals import refuser
+from frostline.steps.sharpness import note_resolution
 
 WATER, ICE = 17, 15  # IGBP (formats.md 7)
 RECORD = ("frozen", "quality", "age")
@@ -115,12 +116,20 @@ def predict(experiment: North, run: Run) -> dict[str, Any]:
     if experiment.predict.calibrate == "none":
         (run.folder / calibrate.FILE).unlink(missing_ok=True)
         shutil.rmtree(record_path(run, calibrate.RAW), ignore_errors=True)
-        return notes
+        return notes | _resolved(experiment, run)
     found = calibrate.calibrate(experiment, run, raw=record_path(run, calibrate.RAW), into=record_path(run, "unet"))
     for name in partial:
         outage.scale_too(experiment, run, raw=record_path(run, f"{name}_raw"), into=record_path(run, name))
     said = {name: {k: one[k] for k in ("kept", "gain", "sites")} for name, one in found.items()}
-    return notes | {"calibration": said}
+    return notes | {"calibration": said} | _resolved(experiment, run)
+
+
+def _resolved(experiment: North, run: Run) -> dict[str, Any]:
+    """The effective resolution of each net's record, estimated and written into it; what could be told, km."""
+    assert experiment.train is not None
+    found = {name: note_resolution(experiment, run, record_path(run, name)) for name in nets(experiment.train)}
+    told = {name: one for name, one in found.items() if one}
+    return {"resolution": told} if told else {}
 
 
 def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: bool) -> int:
