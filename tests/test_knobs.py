@@ -170,13 +170,19 @@ KNOBS: dict[str, Knob] = {
     "train.sensor_dropout": train(0.5),
     "train.select": train("reanalysis", "history"),
     "train.seed": train(2),
-    "predict.method": Knob("reanalysis", "predict", "record_reanalysis", along={"train": None, "validate": None}),
+    "predict.method": Knob(
+        "reanalysis", "predict", "record_reanalysis", along={"train": None, "validate": None, "classics": None}
+    ),
     "predict.low_confidence": Knob(0.4, "predict", "record"),
     "predict.calibrate": Knob(
         "temperature", "predict", "checkpoints/calibration.json", along={"split.calibration_stations": 0.5}
     ),
     "predict.withhold": Knob(["smap"], "predict", "record_unet_without_smap"),
     "predict.more_grids": Knob(["N36"], "predict", "record_N36", True),
+    "classics.names": scores(["spectral_gradient"]),
+    "classics.trees": scores(
+        {"mine": [{"name": "a", "terms": {"tb_1v": 1.0}, "at_most": 250, "yes": "frozen", "no": "thawed"}]}
+    ),
     "validate.block_days": scores(1),
     "validate.resamples": scores(60),
     "validate.confidence": scores(0.5),

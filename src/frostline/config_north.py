@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from frostline.config_classics import ClassicsTable
 from frostline.config_tables import (
     CHANNELS,
     Channel,
@@ -155,6 +156,7 @@ class North(Table):
     split: NorthSplitTable | None = None
     train: TrainTable | None = None
     predict: PredictTable = PredictTable()
+    classics: ClassicsTable = ClassicsTable()
     validate_: ValidateTable | None = Field(None, alias="validate")
     report: ReportTable = ReportTable()
     export: ExportTable = ExportTable()
@@ -190,8 +192,12 @@ class North(Table):
         outside = [day for day in asked if not self.period.start <= day <= self.period.end]
         if outside:
             raise ValueError(f"report.days and export.cog must lie within period: {', '.join(outside)}")
+        if self.classics.records() and self.validate_ is None:
+            raise ValueError("[classics] needs a [validate] table: it is that step which makes and scores them")
         if self.train is not None:
             unknown = {c for s in (self.train.inputs, *self.train.compare) for c in s} - set(self.assemble.channels)
             if unknown:
                 raise ValueError(f"train.inputs {sorted(unknown)} are not in assemble.channels")
+        if lost := self.classics.lacking(self.assemble.channels):
+            raise ValueError(f"assemble.channels lacks what [classics] asks for: {lost}")
         return self

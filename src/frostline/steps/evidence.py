@@ -13,7 +13,7 @@ from frostline.config_north import North
 from frostline.grid import Grid
 from frostline.runs import Run, write_json
 from frostline.scores import SCORES
-from frostline.steps import outage, phenology, watch
+from frostline.steps import classic_rows, classics, outage, phenology, watch
 from frostline.steps.calibrate import RAW
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.model import nets, record_path
@@ -42,13 +42,14 @@ def validate(experiment: North, run: Run) -> dict[str, Any]:
         if (day_role == s).any()
     }
     rows: list[dict[str, Any]] = []
+    made, masks = classics.make(experiment, run), strata(experiment, run, cell_role)
     for against, truth in truths.items():
         judged = {name: r for name, r in records.items() if name != against}
         rows += evaluate(
             judged,
             {against: truth},
             days=days,
-            strata=strata(experiment, run, cell_role),
+            strata=masks,
             scores=SCORES | RELIABILITY,
             differences=[("unet", name) for name in judged if name not in ("unet", RAW)] if "unet" in judged else [],
             block=table.block_days,
@@ -56,6 +57,7 @@ def validate(experiment: North, run: Run) -> dict[str, Any]:
             level=table.confidence,
             seed=table.seed,
         )
+        rows += classic_rows.rows(made, judged, (against, truth), days=days, strata=masks, table=table)
     rows += by_age(experiment, run, records, truths, days)
     if experiment.train is not None:
         inputs = nets(experiment.train)
@@ -65,7 +67,8 @@ def validate(experiment: North, run: Run) -> dict[str, Any]:
         rows += outage.scored(experiment, records, truths, inputs=inputs, stores=stores, days=days, strata=areas)
     phenology.phenology(experiment, run, records, truths, leaks)
     write_json(run.path("scores.json"), watch.marked(rows, leaks))
-    return {"rows": len(rows), "records": list(records), "against": list(truths)} | watch.notes(leaks)
+    notes = {"rows": len(rows), "records": [*records, *made], "against": list(truths)}
+    return notes | classic_rows.notes(made, rows) | watch.notes(leaks)
 
 
 def claims(experiment: North, run: Run) -> dict[str, xr.Dataset]:

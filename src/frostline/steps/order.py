@@ -10,6 +10,7 @@ from frostline.runs import Run
 from frostline.steps import (
     archives,
     atlas,
+    classics,
     climate,
     decades,
     direct,
@@ -79,8 +80,8 @@ NORTH = {
     "validate": Step(
         evidence.validate,
         ("predict",),
-        ("validate_",),
-        lambda e: ("scores.json", "phenology.json") if e.validate_ else (),
+        ("validate_", "classics"),
+        lambda e: ("scores.json", "phenology.json", *classics.made(e)) if e.validate_ else (),
         "score the record and its baselines",
     ),
     "map": Step(pictures.draw, ("validate",), ("title", "report"), lambda e: ("figures",), "draw the figures"),

@@ -14,13 +14,14 @@ from frostline.config_china import China
 from frostline.config_north import North
 from frostline.report import write_report
 from frostline.runs import Run, finished, read_json
-from frostline.steps import outage, panels, phenology, shelf, sites_seen, watch
+from frostline.steps import classic_rows, outage, panels, phenology, shelf, sites_seen, watch
 from frostline.steps.assumptions import assumptions
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.evidence import as_record, claims
 from frostline.steps.gallery import Drawn, hang, made_with
 from frostline.steps.model import record_path
 from frostline.steps.seasonal import seasonal
+from frostline.words import NAMES
 
 BINS = np.linspace(0.0, 1.0, 11)
 
@@ -40,7 +41,7 @@ def report(experiment: North, run: Run) -> dict[str, Any]:
         experiment=experiment.model_dump(by_alias=True, exclude_none=True),
         figures=[(figure, caption) for _, figure, caption in drawn],
         scores=[row for row in scores if not outage.apart(row)],
-        tables=[*outage.sheets(scores), *phenology.sheets(run), *watch.sheets(scores)],
+        tables=[*classic_rows.sheets(scores), *outage.sheets(scores), *phenology.sheets(run), *watch.sheets(scores)],
         assumptions=assumptions(experiment),
         summary=_summary(experiment, run),
         warnings=_warnings(experiment, run),
@@ -218,6 +219,9 @@ def _warnings(experiment: North, run: Run) -> list[str]:
         out.append(f"No scores: {why}.")
     if experiment.report.picture is not None:
         out.append("The SMAP map is undated and of another season: it is shown beside the record, never scored.")
+    entry = finished(run, "validate")
+    for name, why in (entry["notes"].get("classics_without_scores", {}) if entry is not None else {}).items():
+        out.append(f"{NAMES.get(name, name)} has no score: {why}")
     if finished(run, "validate") is None and experiment.validate_ is not None:
         out.append("The scores are of an earlier run.")
     return out
