@@ -5,7 +5,6 @@ import pytest
 import xarray as xr
 
 from frostline.classic import (
-    CLASSIC,
     calendar_day,
     climatology,
     climatology_record,
@@ -109,10 +108,6 @@ def test_threshold_by_hand():
     np.testing.assert_array_equal(record["frozen"][:, 0, 0, 0], [1, 0, 0, np.nan])
     colder = threshold(labels(times, [272.9, 273.05, 280.0, np.nan]), grid=GRID, below=273.0)
     np.testing.assert_array_equal(colder["frozen"][:, 0, 0, 0], [1, 0, 0, np.nan])
-
-
-def test_registry_names_are_those_of_the_scores_file():
-    assert list(CLASSIC) == ["climatology", "persistence", "reanalysis", "recalibrated"]
 
 
 def test_regression_by_hand():

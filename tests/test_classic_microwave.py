@@ -5,7 +5,6 @@ import pytest
 import xarray as xr
 
 from frostline.classic_microwave import (
-    CLASSIC_MICROWAVE,
     cosine_weight,
     msta,
     msta_thresholds,
@@ -211,7 +210,6 @@ def test_bad_input_is_named():
         msta_thresholds(v, air(SEASONS[:0], []), air(SEASONS[:0], []))
     with pytest.raises(InputError, match="are not"):
         sta(v.isel(overpass=0), grid=GRID)
-    assert set(CLASSIC_MICROWAVE) == {"npr_sta", "sta", "msta", "spectral_gradient"}
 
 
 def test_rules_reach_their_literature_on_the_twin():

@@ -49,3 +49,11 @@ def test_seasons_follow_the_papers_month_by_month():
     expected = ["frozen"] + ["transition"] * 3 + ["thawed"] * 5 + ["transition"] * 2 + ["frozen"]
     assert clock.season_china(dates).tolist() == expected  # Cui 2024 section 3
     assert clock.season(dates).tolist() == ["DJF"] * 2 + ["MAM"] * 3 + ["JJA"] * 3 + ["SON"] * 3 + ["DJF"]
+
+
+def test_a_leap_year_has_366_days_and_each_day_its_date():
+    found = clock.days("2016-01-01", "2016-12-31")
+    assert len(found) == 366 and len(clock.days("2015-01-01", "2015-12-31")) == 365 == len(
+        clock.days("1900", "1900-12-31")
+    )
+    assert (np.diff(found) == np.timedelta64(1, "D")).all() and found[59] == np.datetime64("2016-02-29")

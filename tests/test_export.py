@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frostline import export
+from frostline import export, export_layers
 from frostline.clock import AM, DAILY, PM, days
 from frostline.errors import ConfigError, DiskError, InputError
 from frostline.grid import named, regular
@@ -119,7 +119,7 @@ def test_cog_overviews_invent_no_class(tmp_path):
     with rasterio.open(paths[0]) as file:
         assert file.overviews(1) == [2]
         assert file.block_shapes == [(512, 512)]
-        assert file.colormap(1)[1] == export.COLOURS["frozen"]
+        assert file.colormap(1)[1] == export_layers.COLOURS["frozen"]
         assert set(np.unique(file.read(1))) == {0, 1, 252}
         small = file.read(1, out_shape=(350, 450))
         assert set(np.unique(small)) <= {0, 1, 252}

@@ -174,3 +174,14 @@ def test_strange_codes_come_with_a_histogram():  # case 16
     gate.check_codes("a", codes[:4], (0, 1, 254), "freeze_thaw")
     error = refusal(gate.check_codes, "a", codes, (0, 1, 254), "freeze_thaw")
     assert "0: 2, 1: 1, 252: 1, 254: 1" in error.cause
+
+
+def test_soil_moisture_is_a_share_of_volume():
+    dry = np.full((4, 5), 0.02)
+    dry[0], dry[1, :2] = np.nan, -1e-9  # unknown, and what packing left below 0
+    gate.check_moisture("f", dry, "swvl1")
+    gate.check_moisture("f", dry * 0, "swvl1")  # a window of sea
+    gate.check_moisture("f", dry * np.nan, "swvl1")
+    for factor, median in ((0.01, "0.0002"), (100.0, "2"), (1000.0, "20")):
+        with pytest.raises(InputError, match=rf"E-INPUT-UNITS  f: swvl1 should be in m3 m-3, its median is {median}\."):
+            gate.check_moisture("f", dry * factor, "swvl1")

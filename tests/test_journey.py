@@ -30,10 +30,11 @@ FIELDS = {"record", "against", "split", "overpass", "stratum", "score", "value",
     "skill"
 }
 RECORDS = {"unet", "climatology", "climatology_truth", "persistence", "reanalysis"}
+CLASSICS = {"msta", "unet-msta"}  # on cell-days of their own (test_steps_classics)
 AGAINST = {"truth", "truth_t0", "reanalysis", "stations"}
 DIFFERENCES = {f"unet-{name}" for name in RECORDS - {"unet"}}
 STRATA = {"all", "area:trained", "area:heldout", "landcover:forest", "landcover:nonforest", "season:MAM"}
-STRATA |= {"transitions:>5", "age:0", "age:1-2", "sensor:amsr2_missing"}
+STRATA |= {"transitions:>5", "age:0", "age:1-2", "sensor:amsr2_missing", "domain"}
 SCORES = {"accuracy", "frozen_accuracy", "thawed_accuracy", "mcc", "f1_frozen", "brier", "brier_skill"}
 SCORES |= {"ece", "ece_middle", "brier_reliability", "brier_resolution", "accuracy_difference"}
 
@@ -45,7 +46,7 @@ def rows(finished):  # noqa: F811
 
 def test_scores_have_the_rows_and_names_that_are_promised(rows):
     assert all(set(row) == FIELDS for row in rows)
-    assert {row["record"] for row in rows} == RECORDS | DIFFERENCES
+    assert {row["record"] for row in rows} == RECORDS | DIFFERENCES | CLASSICS
     assert {row["against"] for row in rows} == AGAINST
     assert {row["split"] for row in rows} == {"train", "validation", "heldout"}
     assert {row["overpass"] for row in rows} == {"am", "pm"}
@@ -69,15 +70,16 @@ def test_scores_never_travel_without_n_and_are_possible(rows):
         for row in rows
         if (row["against"], row["split"], row["stratum"], row["score"]) == ("truth", "heldout", "all", "accuracy")
     }
-    assert len(heldout) == 2 * len(RECORDS)
-    assert min(heldout.values()) > 0.3  # no record is turned round
+    assert len([name for name, _ in heldout if name in RECORDS]) == 2 * len(RECORDS)
+    assert {name for name, _ in heldout} == RECORDS | {"msta"}  # its regression may fail for a pass of so small a world
+    assert min(value for (name, _), value in heldout.items() if name in RECORDS) > 0.3  # no record is turned round
     assert heldout["reanalysis", "am"] > 0.5
 
 
 def test_all_records_are_judged_on_the_same_cell_days(rows):
     counts = {}
     for row in rows:
-        if row["score"] == "accuracy":
+        if row["score"] == "accuracy" and row["record"] not in CLASSICS:
             key = (row["against"], row["split"], row["overpass"], row["stratum"])
             counts.setdefault(key, set()).add(row["n"])
     assert all(len(n) == 1 for n in counts.values())
@@ -200,7 +202,7 @@ def test_rivals_are_scored_beside_the_net_and_quietly(scored, tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
     assert set(notes["train"]) == {"unet", "unet_36"}
     rivals = {row["record"] for row in read_json(run / "scores.json")} - DIFFERENCES
-    assert rivals == RECORDS | {"unet_36", "unet-unet_36"}
+    assert rivals == RECORDS | CLASSICS | {"unet_36", "unet-unet_36"}
     assert load_checkpoint(run / "checkpoints" / "unet_36").channels[:2] == ("tb_36v", "tb_36h")
     same = [load_checkpoint(folder / "checkpoints" / "unet").weights for folder in (run, scored)]
     assert all(np.array_equal(same[0][name], same[1][name]) for name in same[0])  # a rival changes nothing

@@ -155,6 +155,9 @@ KNOBS: dict[str, Knob] = {
     "train.inputs": train(["tb_1v", "tb_1h"]),
     "train.compare": train([["tb_18v", "tb_18h"]]),
     "train.statics": train([]),
+    "train.extras": train(["previous_day"]),
+    "train.net": train("residual"),
+    "train.members": Knob(2, "predict", "record"),
     "train.reference": train("none"),
     "train.width": train(6),
     "train.depth": train(1),
@@ -173,23 +176,31 @@ KNOBS: dict[str, Knob] = {
     "train.sensor_dropout": train(0.5),
     "train.select": train("reanalysis", "history"),
     "train.seed": train(2),
-    "predict.method": Knob("reanalysis", "predict", "record_reanalysis", along={"train": None, "validate": None}),
+    "predict.method": Knob(
+        "reanalysis", "predict", "record_reanalysis", along={"train": None, "validate": None, "classics": None}
+    ),
     "predict.low_confidence": Knob(0.4, "predict", "record"),
     "predict.calibrate": Knob(
         "temperature", "predict", "checkpoints/calibration.json", along={"split.calibration_stations": 0.5}
     ),
     "predict.withhold": Knob(["smap"], "predict", "record_unet_without_smap"),
     "predict.more_grids": Knob(["N36"], "predict", "record_N36", True),
+    "classics.names": scores(["spectral_gradient"]),
+    "classics.trees": scores(
+        {"mine": [{"name": "a", "terms": {"tb_1v": 1.0}, "at_most": 250, "yes": "frozen", "no": "thawed"}]}
+    ),
     "validate.block_days": scores(1),
     "validate.resamples": scores(60),
     "validate.confidence": scores(0.5),
     "validate.climatology_days": scores(9),
+    "validate.domain_days": scores([150, 200]),
     "validate.seed": scores(2),
     "report.days": Knob(["2016-05-10", "2016-05-11", "2016-05-11", "2016-05-12"], "map", "figures", True),
     "report.picture": Knob("smap.tif", "map", "figures", True, prepare=picture),
     "export.netcdf": Knob(False, "export", "export"),
     "export.cog": Knob([], "export", "export"),
     "export.polarity": Knob("thaw", "export", "export"),
+    "export.combined": Knob(False, "export", "export"),
 }
 
 

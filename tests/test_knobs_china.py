@@ -201,6 +201,7 @@ KNOBS: dict[str, Knob] = {
     "export.netcdf": Knob(False, "export", "export"),
     "export.cog": Knob([], "export", "export"),
     "export.polarity": Knob("thaw", "export", "export"),
+    "export.combined": Knob(False, "export", "export"),
 }
 SEASON: dict[str, Any] = {  # on a run of twelve years made by hand
     "start_month": 1,

@@ -16,11 +16,15 @@ CHANNELS = ("tb_1v", "tb_1h", "valid:tb_1", "elevation", "overpass")
 
 @pytest.fixture
 def checkpoint():
+    return untrained("unet")
+
+
+def untrained(name):
     torch.manual_seed(0)
-    net = build("unet", len(CHANNELS), {"width": 4, "depth": 1})
+    net = build(name, len(CHANNELS), {"width": 4, "depth": 1})
     names = ("tb_1v", "tb_1h", "elevation")
     return Checkpoint(
-        net="unet",
+        net=name,
         net_options={"width": 4, "depth": 1},
         channels=CHANNELS,
         scaler=Scaler(dict.fromkeys(names, 250.25), dict.fromkeys(names, 1 / 3)),
@@ -38,7 +42,9 @@ def refused(path):
     return str(error.value)
 
 
-def test_round_trip(tmp_path, checkpoint):
+@pytest.mark.parametrize("net", ["unet", "residual", "attention"])
+def test_round_trip(tmp_path, net):
+    checkpoint = untrained(net)
     checkpoint.save(tmp_path / "unet")
     back = load(tmp_path / "unet")
     for name in ("net", "net_options", "channels", "scaler", "grid", "provenance", "history"):

@@ -17,8 +17,9 @@ def test_published_size():
 
 @pytest.mark.parametrize("shape", [(32, 32), (17, 30), (1, 1), (5, 40)])
 @pytest.mark.parametrize("head", ["code", "paper"])
-def test_any_window(shape, head):
-    net = UNet(3, width=4, depth=2, head=head).eval()
+@pytest.mark.parametrize("net", ["unet", "residual", "attention"])
+def test_any_window(shape, head, net):
+    net = build(net, 3, {"width": 4, "depth": 2, "head": head}).eval()
     out = net(torch.randn(2, 3, *shape))
     assert out.shape == (2, *shape)
     assert torch.isfinite(out).all()
@@ -41,8 +42,9 @@ def test_padding_is_missing_data():
     assert torch.allclose(net(x), net(wide)[..., :10, :11], atol=1e-5)
 
 
-def test_every_weight_learns():
-    net = UNet(3, width=4, depth=3)
+@pytest.mark.parametrize("net", ["unet", "residual", "attention"])
+def test_every_weight_learns(net):
+    net = build(net, 3, {"width": 4, "depth": 3})
     net(torch.randn(2, 3, 16, 16)).square().sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters())
 

@@ -132,3 +132,26 @@ def test_lists(tmp_path):
     ]
     assert len(got.superseded) == 1
     assert len(got.ignored) == 4
+
+
+@pytest.mark.parametrize(
+    ("begins", "fits"),
+    [
+        ("2016-01-01T00:00:00.000Z", True),
+        ("2015-12-31T23:10:42.000Z", True),  # the orbit that was under way at midnight
+        ("2016-01-02T00:00:00.000Z", False),
+        ("2015-12-31T00:00:00.000Z", False),
+        ("", True),
+        ("unknown", True),
+    ],
+)
+def test_the_day_inside_is_that_of_the_name(tmp_path, globe, begins, fits):
+    path = write(tmp_path / NAME, *globe)
+    with h5py.File(path, "a") as file:
+        file.attrs["ObservationStartDateTime"] = np.array([begins.encode()])
+    if fits:
+        assert np.isfinite(load_amsr2(path)["tb_18v"]).all() and read_amsr2(path).sizes["time"] == 1
+        return
+    for call in (load_amsr2, read_amsr2):
+        with pytest.raises(InputError, match=f"E-INPUT-TIME .*the name says 2016-01-01, .* says {begins[:10]}"):
+            call(path)

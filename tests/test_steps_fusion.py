@@ -143,6 +143,20 @@ def test_judging_stations_and_judging_days_teach_nothing(fused, tmp_path):
     }
 
 
+def test_a_recalibrated_member_learns_from_no_judge(tmp_path):
+    run = with_nets(tmp_path / "run", one := experiment(fuse={"members": [*NETS, "recalibrated"], "compare": []}))
+    fusion.fuse(one, run)
+    before, fitted = values(run, "fused"), read_json(run.path("fusion.json"))
+    assert all(fitted["weights"][code]["recalibrated"] > 0 for code in ("am", "pm"))
+    sites = load(run.path("sites.nc"))
+    teaching = np.isin(roles(one)[0], ["train", "validation"])[:, None, None] & (sites["role"].values == "train")
+    sound = xr.DataArray(teaching & np.ones((1, 2, 1), bool), dims=("time", "overpass", "site"))
+    save(run.path("sites.nc"), sites.assign(frozen=sites["frozen"].where(sound, 1 - sites["frozen"])))
+    fusion.fuse(one, run)  # all that judges says the opposite now
+    np.testing.assert_array_equal(values(run, "fused"), before)
+    assert read_json(run.path("fusion.json")) == fitted
+
+
 def test_recalibration_takes_the_bias_off(fused):
     _, run, _, fitted = fused
     truth = store.open_store(run.path("truth.zarr"))["truth"].values

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from conftest import REPOSITORY
-from twin_run import assembled, copied, shared, toml  # noqa: F401
+from twin_run import assembled, copied, scored, shared, toml  # noqa: F401
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,14 @@ def test_one_command_makes_the_rows_and_does_nothing_twice(study, assembled, tmp
     study.main(words)
     assert capsys.readouterr().out.splitlines()[-3:] == first.splitlines()[-3:]
     assert weights.stat().st_mtime_ns == made
+
+
+@pytest.mark.slow
+def test_nets_of_a_finished_run_are_judged_without_training(study, scored, tmp_path, capsys):  # noqa: F811
+    study.main(["--experiment", str(toml(tmp_path / "tiny.toml")), "--run", str(scored)])
+    said = capsys.readouterr().out
+    assert "| unet without amsr2: accuracy against truth, heldout, pooled, all" in said
+    assert "| unet without smap-unet: accuracy_difference against truth, heldout, pooled, area:heldout" in said
 
 
 def test_an_unfinished_earth_is_refused(study, tmp_path):

@@ -59,6 +59,7 @@ TABLES: dict[str, Any] = {
         "crop": 16,
         "learning_rate": 0.02,
     },
+    "classics": {"names": ["msta"]},  # the others need a winter, or are not worth their time in every test
     "validate": {"resamples": 50},
     "export": {"cog": [["2016-05-08", "2016-05-08"]]},
 }
@@ -67,6 +68,7 @@ BRIEF = {
     "period": {"start": "2016-05-10", "end": "2016-05-12"},
     "split": None,
     "train": None,
+    "classics": None,
     "validate": None,
     "export.cog": [],
     "predict.method": "reanalysis",

@@ -118,8 +118,9 @@ def page(scores: Scores, *, commit: str, command: str, seconds: Sequence[float])
         "the **twin Earth** in a year that nobody was taught with: accuracy in percent [95 % interval] (cell-days of "
         "all seeds). His, in the columns Donahue (Brier: ERA5 / stations), are of the real Northern Hemisphere, in "
         "years that the net was also taught with: to be read beside ours, not against them. `-`: not given, or not "
-        "known. A restless cell has more than 5 days a year on which morning and evening differ, by the reanalysis of "
-        "the training years; age is that of the oldest input, in days.",
+        "known. A classic algorithm stands on cell-days of its own (docs/how-to/classics.md): hold against it the "
+        "paired differences at the end, no other line. A restless cell has more than 5 days a year on which morning "
+        "and evening differ, by the reanalysis of the training years; age is that of the oldest input, in days.",
         "",
     ]
     parts = [intro]

@@ -60,8 +60,8 @@ def mean(
 
 
 def others(scores: Scores) -> list[str]:
-    """Records that are neither nets nor the reanalysis, in the order of the first seed: what a net must beat."""
-    named = dict.fromkeys(key[0] for key in next(iter(scores.values())) if key[4] == "accuracy")
+    """Records that are neither nets nor the reanalysis, in the order of the seeds: what a net must beat."""
+    named = dict.fromkeys(key[0] for of_seed in scores.values() for key in of_seed if key[4] == "accuracy")
     return [name for name in named if not name.startswith("unet") and name != "reanalysis"]
 
 
@@ -85,18 +85,20 @@ def verdicts(scores: Scores) -> list[str]:
 def _ahead(
     scores: Scores, other: str, *, points: float, each: float | None = None, area: str = TRAINED, why: str = ""
 ) -> str:
-    """Whether all bands are so many points of accuracy ahead of another record."""
-    ours, theirs = (mean(scores, name, "truth", "both", area) for name in ("unet", other))
+    """Whether all bands are so many points of accuracy ahead of another record, on the cell-days that both know.
+
+    Of the paired difference, since a classic algorithm has a sample of its own.
+    """
+    paired = mean(scores, f"unet-{other}", "truth", "both", area, "accuracy_difference")
     name = f"{other}, {why}," if why else other
     what = f"all inputs at least {points:g} points above {name} in the {_place(area)}"
     what += f", each seed {each:g}" if each is not None else ""
-    if ours is None or theirs is None:
+    if paired is None:
         return f"- not known: {what}"
-    gains = [100 * (a - b) for a, b in zip(ours.seeds, theirs.seeds, strict=True)]
+    gains = [100 * gain for gain in paired.seeds]
     met = _average(gains) >= points and (each is None or min(gains) >= each)
-    paired = mean(scores, f"unet-{other}", "truth", "both", area, "accuracy_difference")
-    ends = f" [{100 * paired.lo:+.1f}, {100 * paired.hi:+.1f}]" if paired is not None else ""
-    return f"- {_said(met)}: {what}: {_average(gains):+.1f}{ends}, seeds {_list(gains, '+.1f')} (n {ours.n})"
+    ends = f"[{100 * paired.lo:+.1f}, {100 * paired.hi:+.1f}]".replace("+nan", "-")
+    return f"- {_said(met)}: {what}: {_average(gains):+.1f} {ends}, seeds {_list(gains, '+.1f')} (n {paired.n})"
 
 
 def _below(scores: Scores, name: str, against: str, stratum: str, score: str, *, limit: float) -> str:

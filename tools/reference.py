@@ -87,10 +87,37 @@ def section(key: str, field: FieldInfo, table: type[BaseModel]) -> str:
         need = f"Optional; without it {WITHOUT[key]}."
     else:
         need = "Optional; every key has a default."
-    about = " ".join((table.__doc__ or "").split())
-    return f"## `[{key}]`\n\n{about} {need}\n\n" + rows(
-        [(key_of(name, inner), inner) for name, inner in table.model_fields.items()]
-    )
+    parts = [f"## `[{key}]`\n\n{_about(table)} {need}\n\n" + _keys(table)]
+    for name, inner in table.model_fields.items():
+        for model in lists_of(inner.annotation):
+            said = _said(model)
+            parts.append(f"### A {said} of `{key}.{key_of(name, inner)}`\n\n{_about(model)}\n\n" + _keys(model))
+    return "\n".join(parts)
+
+
+def lists_of(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a key of lists by name holds."""
+    found = [kind for kind in get_args(annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    deeper = [a for a in get_args(annotation) if get_args(a)]
+    return found + [model for a in deeper for model in lists_of(a)]
+
+
+def _about(table: type[BaseModel]) -> str:
+    return " ".join((table.__doc__ or "").split())
+
+
+def _keys(table: type[BaseModel]) -> str:
+    return rows([(key_of(name, inner), inner) for name, inner in table.model_fields.items()])
+
+
+def _said(model: type[BaseModel]) -> str:
+    """A model's name as words.
+
+    >>> class TreeNode(BaseModel): ...
+    >>> _said(TreeNode)
+    'tree node'
+    """
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in model.__name__).strip()
 
 
 def rows(fields: Sequence[tuple[str, FieldInfo]]) -> str:
@@ -129,6 +156,8 @@ def type_of(annotation: Any, metadata: Sequence[Any] = ()) -> str:
             inner = type_of(args[0])
             return f"list of ({inner})" if " or " in inner else f"list of {inner}"
         return "[" + ", ".join(type_of(a) for a in args) + "]"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"{_said(annotation)} (below)"
     limits = {type(m): m for m in metadata if type(m) in SIGNS}
     if isinstance(low := limits.get(Ge), Ge) and isinstance(high := limits.get(Le), Le):
         return f"{PLAIN[annotation]} {low.ge:g} to {high.le:g}"

@@ -2,6 +2,7 @@
 
     python tools/studies_sensors.py                       # what is missing is made; the table is printed
     python tools/studies_sensors.py --seeds 11 --shares 0 0.1
+    python tools/studies_sensors.py --run runs/demo       # of the nets of a finished run; nothing is trained
 
 Each seed is one twin Earth of the demo with one training for each share of samples in which a sensor is made missing
 (`train.sensor_dropout`), and one for each sensor alone. Each net answers the held-out year three times: with all, and
@@ -18,7 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Make what is missing, then print the tables."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--experiment", type=Path, default=Path("examples", "demo.toml"))
+    ask.add_argument("--run", type=Path, help="a finished run of the experiment, whose own nets are judged")
     ask.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     ask.add_argument("--shares", type=float, nargs="+", default=list(SHARES), help="of samples without a sensor")
     ask.add_argument("--epochs", type=int, default=EPOCHS)
@@ -63,6 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ask.add_argument("--set", action="append", default=[], dest="more", help="table.key=value, as frostline --set")
     ask.add_argument("--workers", type=int, default=2)
     got = ask.parse_args(arguments)
+    if got.run is not None:
+        experiment = read(got.experiment, got.more)
+        found = {experiment.twin.seed if experiment.twin is not None else 0: of_run(experiment, got.run)}
+        print("\n".join(page(found, f"python tools/studies_sensors.py --run {got.run}")))
+        return
     rows = {}
     for seed in got.seeds:
         place = got.folder / str(seed)
@@ -127,18 +134,8 @@ def judged(experiment: North, place: Path, shares: Sequence[float]) -> dict[str,
     kept = place / "scores.json"
     if kept.exists() and (old := json.loads(kept.read_text(encoding="utf-8")))["of"] == json.loads(json.dumps(told)):
         return dict(old)
-    days, cells = roles(experiment)
-    stack = store.open_store(place / "stack.zarr", chunks={})
-    grid, time = grid_of(experiment), stack["time"].values
-    teacher = stack["label_reanalysis"].where(stack["land"] == 1)
-    taught = xr.DataArray(days == "train", coords={"time": time}, dims="time")
-    half = experiment.validate_.climatology_days if experiment.validate_ is not None else 7
-    table = classic.climatology(teacher, days=taught, half_window=half)
-    records = {
-        "climatology": classic.climatology_record(table, time, grid=grid),
-        "reanalysis": as_record(teacher, grid),
-    }
-    pairs = []
+    records: dict[str, xr.Dataset] = {}
+    pairs: list[tuple[str, str]] = []
     cases = {"": (), **{f" without {who}": (who,) for who in withheld_of(experiment)}}
     for share in shares:
         for case, without in cases.items():
@@ -150,13 +147,46 @@ def judged(experiment: North, place: Path, shares: Sequence[float]) -> dict[str,
         for who, name in ALONE.items():
             records[name] = answers(experiment, place / "0", name, ())
             pairs += [(f"dropout {share:g} without {who}", name) for share in shares]
+    rows = against_truth(experiment, place, records, pairs)
+    write_json(kept, {"of": told, "commit": provenance()["commit"], "rows": rows})
+    return dict(json.loads(kept.read_text(encoding="utf-8")))
+
+
+def of_run(experiment: North, place: Path) -> dict[str, Any]:
+    """Rows of a finished run's own nets: `unet` with all, and without each sensor beside the nets that never see it."""
+    assert experiment.train is not None
+    inputs = model.nets(experiment.train)
+    records = {name: answers(experiment, place, name, ()) for name in inputs}
+    pairs = []
+    for who in withheld_of(experiment):
+        name = f"unet without {who}"
+        records[name] = answers(experiment, place, "unet", (who,))
+        pairs += [(name, n) for n, channels in inputs.items() if n == "unet" or not sees(channels, who)]
+    rows = against_truth(experiment, place, records, pairs)
+    return {"commit": provenance()["commit"], "rows": json.loads(json.dumps(rows))}
+
+
+def against_truth(
+    experiment: North, place: Path, nets: Mapping[str, xr.Dataset], pairs: Sequence[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """Rows of the nets' records, the climatology and the reanalysis on held-out days, against the twin's truth."""
+    days, cells = roles(experiment)
+    stack = store.open_store(place / "stack.zarr", chunks={})
+    grid, time = grid_of(experiment), stack["time"].values
+    teacher = stack["label_reanalysis"].where(stack["land"] == 1)
+    taught = xr.DataArray(days == "train", coords={"time": time}, dims="time")
+    half = experiment.validate_.climatology_days if experiment.validate_ is not None else 7
+    table = classic.climatology(teacher, days=taught, half_window=half)
+    records = {
+        "climatology": classic.climatology_record(table, time, grid=grid),
+        "reanalysis": as_record(teacher, grid),
+    }
+    records |= nets
     truth = as_record(store.open_store(place / "truth.zarr", chunks={})["truth"], grid)
     held = {SPLIT: xr.DataArray(days == SPLIT, coords={"time": time}, dims="time")}
     areas = {"area:trained": cells == "train", "area:heldout": cells == SPLIT}
     rows = evaluate(records, {"truth": truth}, days=held, strata=areas, differences=pairs, pooled=True)
-    rows = [r for r in rows if r["score"] in ("accuracy", "brier_skill", "accuracy_difference")]
-    write_json(kept, {"of": told, "commit": provenance()["commit"], "rows": rows})
-    return dict(json.loads(kept.read_text(encoding="utf-8")))
+    return [r for r in rows if r["score"] in ("accuracy", "accuracy_difference")]
 
 
 def withheld_of(experiment: North) -> list[str]:
@@ -178,7 +208,11 @@ def mean(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def page(kept: dict[int, dict[str, Any]], command: str) -> list[str]:
     """A line for each figure, as docs/results.md has them: accuracies, then differences."""
     by = {
-        seed: {(r["record"], r["overpass"], r["stratum"], r["score"]): r for r in one["rows"] if r["lo"] is not None}
+        seed: {
+            (r["record"], r["overpass"], r["stratum"], r["score"]): r
+            for r in one["rows"]
+            if r["lo"] is not None and r["lo"] == r["lo"]
+        }
         for seed, one in kept.items()
     }
     commit = ", ".join(dict.fromkeys(one["commit"] for one in kept.values()))

@@ -29,13 +29,13 @@ from frostline.scores import SCORES
 from frostline.steps.common import days_of, roles
 from frostline.steps.evidence import claims, references
 from frostline.steps.reference import relative
+from frostline.steps.samples import BLOCK, sample, table
 from frostline.validate.calibration import RELIABILITY
 from frostline.validate.rows import evaluate
 
 Array = np.ndarray
 SAMPLES = 200_000  # cell-days of the reanalysis that teach; more change nothing that a table shows
 TREES, LEAVES, RATE = 400, 31, 0.1
-BLOCK = 32  # days read at once
 AGAINST = ("truth", "reanalysis", "stations")
 
 
@@ -52,8 +52,10 @@ def score_trees(path: Path, overrides: Sequence[str], folder: Path, *, samples: 
     area = (cell == "train") & land
     chosen = (cell == "validation") & land if (cell == "validation").any() else area
     rng = np.random.default_rng(experiment.train.seed)
-    taught = sample(experiment, stack, names, day == "train", area, samples, rng)
-    checked = sample(experiment, stack, names, day == "validation", chosen, samples // 4, rng)
+    weights = {"label_reanalysis": experiment.train.lambda_reanalysis, "label_station": experiment.train.lambda_station}
+    options = {"sources": weights, "rng": rng}
+    taught = sample(stack, names, days=day == "train", cells=area, samples=samples, **options)
+    checked = sample(stack, names, days=day == "validation", cells=chosen, samples=samples // 4, **options)
     model, trees = grow(taught, checked, seed=experiment.train.seed)
     frozen = predict(model, stack, names, day == "heldout", land)
     rows = _rows(experiment, run, frozen, cell)
@@ -68,49 +70,6 @@ def features(experiment: North, stack: xr.Dataset) -> list[str]:
     assert experiment.train is not None
     ages = dict.fromkeys(f"age_{sensor(name)}" for name in experiment.train.inputs)
     return [*experiment.train.inputs, *(name for name in ages if name in stack), *experiment.train.statics]
-
-
-def table(stack: xr.Dataset, names: Sequence[str], index: Array, cells: Array) -> Array:
-    """Features (day, overpass, cell, feature) of some days, float32: by name, then the overpass' code; NaN unknown."""
-    size = (len(index), stack.sizes["overpass"], int(cells.sum()))
-    block = stack[list(names)].isel(time=index).load()
-    out = np.empty((*size, len(names) + 1), np.float32)
-    for k, name in enumerate(names):
-        values = block[name].values[..., cells].astype(np.float32)
-        out[..., k] = np.where(values == 255, np.nan, values) if name.startswith("age_") else values
-    out[..., -1] = stack["overpass"].values[:, None]
-    return out
-
-
-def sample(
-    experiment: North,
-    stack: xr.Dataset,
-    names: Sequence[str],
-    days: Array,
-    cells: Array,
-    samples: int,
-    rng: np.random.Generator,
-) -> tuple[Array, Array, Array]:
-    """Features, labels and weights: some cell-days of the reanalysis, all of stations, in the net's proportion."""
-    assert experiment.train is not None
-    wanted = {"label_reanalysis": experiment.train.lambda_reanalysis, "label_station": experiment.train.lambda_station}
-    sources = {name: weight for name, weight in wanted.items() if name in stack and weight > 0}
-    index = np.flatnonzero(days)
-    share = samples / max(1, len(index) * stack.sizes["overpass"] * int(cells.sum()))
-    kept: dict[str, list[tuple[Array, Array]]] = {name: [] for name in sources}
-    for start in range(0, len(index), BLOCK):
-        part = index[start : start + BLOCK]
-        x = table(stack, names, part, cells)
-        seen = np.isfinite(x[..., : len(experiment.train.inputs)]).any(axis=-1)
-        for name in sources:
-            label = stack[name].isel(time=part).values[..., cells]
-            use = np.isfinite(label) & seen
-            use &= (rng.random(use.shape) < share) | (name == "label_station")
-            kept[name].append((x[use], label[use]))
-    parts = [(np.concatenate([x for x, _ in k]), np.concatenate([y for _, y in k])) for k in kept.values()]
-    weights = [np.full(len(y), w / max(1, len(y))) for (_, y), w in zip(parts, sources.values(), strict=True)]
-    weight = np.concatenate(weights)
-    return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts]), weight / weight.mean()
 
 
 def grow(

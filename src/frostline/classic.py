@@ -5,7 +5,6 @@ Each is a record like any other, so it is scored, mapped and fused by the same l
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import dask.array as da
@@ -123,10 +122,11 @@ class Logistic(NamedTuple):
     n: int  # samples it was fitted on
 
 
-def fit_logistic(x: Any, frozen: Any, *, ridge: float = 1.0, most_steps: int = 50) -> Logistic:
+def fit_logistic(x: Any, frozen: Any, *, weight: Any = None, ridge: float = 1.0, most_steps: int = 50) -> Logistic:
     """The regression of a state on predictors `x` (n, predictor) that makes log loss + ridge/2 |slope|^2 least.
 
-    `frozen` (n,): 1 or 0; samples with a NaN are left out. The offset is not penalised; `ridge` counts as samples do,
+    `frozen` (n,): 1 or 0; samples with a NaN are left out. `weight` (n,) multiplies each sample's log loss, default 1.
+    The offset is not penalised; `ridge` counts as samples do,
     so it only matters where there are few, or where the classes do not overlap. Newton's steps, halved while they do
     not improve; the loss is convex. InputError: no sample, or one class only.
 
@@ -137,8 +137,9 @@ def fit_logistic(x: Any, frozen: Any, *, ridge: float = 1.0, most_steps: int = 5
     [0.75, 0.25]
     """
     x, y = np.asarray(x, np.float64), np.asarray(frozen, np.float64)
-    known = np.isfinite(x).all(axis=1) & np.isfinite(y)
-    x, y = x[known], y[known]
+    v = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
+    known = np.isfinite(x).all(axis=1) & np.isfinite(y) & (v > 0)
+    x, y, v = x[known], y[known], v[known]
     if not (y == 0).any() or not (y == 1).any():
         cause = f"{int((y == 1).sum())} frozen and {int((y == 0).sum())} thawed cases are known"
         remedy = "give stations and days with both"
@@ -150,13 +151,13 @@ def fit_logistic(x: Any, frozen: Any, *, ridge: float = 1.0, most_steps: int = 5
 
     def loss(w: Array) -> float:
         z = design @ w
-        return float((np.logaddexp(0.0, z) - y * z).sum() + 0.5 * (penalty * w**2).sum())
+        return float((v * (np.logaddexp(0.0, z) - y * z)).sum() + 0.5 * (penalty * w**2).sum())
 
-    w = np.append(np.log(y.mean() / (1 - y.mean())), np.zeros(x.shape[1]))
+    w = np.append(np.log(v[y == 1].sum() / v[y == 0].sum()), np.zeros(x.shape[1]))
     for _ in range(most_steps):
         p = 0.5 + 0.5 * np.tanh(0.5 * (design @ w))
-        slope = design.T @ (p - y) + penalty * w
-        curve = (design * (p * (1 - p))[:, None]).T @ design + np.diag(penalty)
+        slope = design.T @ (v * (p - y)) + penalty * w
+        curve = (design * (v * p * (1 - p))[:, None]).T @ design + np.diag(penalty)
         step = np.linalg.lstsq(curve, slope, rcond=None)[0]
         now, share = loss(w), 1.0
         while share > 1e-6 and not loss(w - share * step) <= now:
@@ -171,12 +172,3 @@ def logistic(model: Logistic, x: Any) -> Array:
     """Probability of frozen of predictors (..., predictor), float32; NaN where one is unknown."""
     z = (np.asarray(x, np.float64) - model.center) / model.spread @ model.slope + model.offset
     return (0.5 + 0.5 * np.tanh(0.5 * z)).astype(np.float32)
-
-
-# by the names that records have in scores.json
-CLASSIC: dict[str, Callable[..., Any]] = {
-    "climatology": climatology,
-    "persistence": persistence,
-    "reanalysis": threshold,
-    "recalibrated": fit_logistic,
-}

@@ -1,13 +1,13 @@
 """The classic microwave rules that a net must beat, and of which the agencies' own records are made.
 
 Each takes brightness temperatures (time, overpass, y, x; K, NaN = unseen) and gives a record. References and
-thresholds are few fields, read from the data a year at a time; the rest is element by element, so that chunked
+thresholds are few fields, from sums over blocks of days; the rest is element by element, so that chunked
 brightness gives a record that is computed as it is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dask.array as da
@@ -24,6 +24,8 @@ FIELD = ("time", "overpass", "y", "x")
 KELVIN = 273.15
 JANUARY_FEBRUARY, JULY_AUGUST = (1, 2), (7, 8)  # months of SMAP's frozen and thawed references (algorithms 3)
 COLDEST, WARMEST = -60.0, 30.0  # degC, range of MSTA's regression (NSIDC-0477 v5 user guide)
+NEAR = 250.0  # K, taken off brightness before it is squared, so that sums keep their digits
+_BLOCK_VALUES = 1 << 22  # values read at once
 
 
 def polarization_ratio(tb_v: Any, tb_h: Any) -> Any:
@@ -38,7 +40,7 @@ def polarization_ratio(tb_v: Any, tb_h: Any) -> Any:
 def seasonal_mean(values: xr.DataArray, *, months: Sequence[int], days: xr.DataArray | None = None) -> xr.DataArray:
     """Mean of the known values in `months` of all years, (overpass, y, x) float32, each pass for itself; NaN if none.
 
-    `days`: bool (time), the only days that may be read. InputError if no day is left. Memory: a year.
+    `days`: bool (time), the only days that may be read. InputError if no day is left.
     """
     values = values.transpose(*FIELD)
     chosen = np.isin(month(values["time"].values), list(months))
@@ -48,7 +50,7 @@ def seasonal_mean(values: xr.DataArray, *, months: Sequence[int], days: xr.DataA
         raise InputError("E-INPUT-TIME", where="reference", cause=f"no day of months {list(months)} may be read")
     total = np.zeros(values.shape[1:])
     count = np.zeros(values.shape[1:], np.int64)
-    for _, at in _years(values["time"].values, chosen):
+    for at in _blocks(values, np.flatnonzero(chosen)):
         part = values[at].values
         known = np.isfinite(part)
         total += np.where(known, part, 0.0).sum(0, dtype=np.float64)
@@ -144,7 +146,7 @@ def msta_thresholds(
     Weighted least squares TB = a + c T of a calendar year's observed days, T the day's air_min for AM and air_max
     for PM (time, y, x; K); the threshold is a. None where fewer than `least_days` days have weight, where c <= 0 or
     the weighted correlation is not above `least_correlation` (there the ESDR, on ice, takes a constant that our
-    record does not need). Memory: a year.
+    record does not need).
     """
     tb = _fields(tb)
     passes = tb["overpass"].values.tolist()
@@ -153,16 +155,14 @@ def msta_thresholds(
     if len(air_min["time"]) == 0 or len(air_max["time"]) == 0:
         raise InputError("E-INPUT-TIME", where="msta", cause="no air temperature to calibrate on")
     tables = {}
-    for label, at in _years(tb["time"].values, np.ones(len(tb["time"]), bool)):
-        part = tb[at]
-        daily = {AM: air_min, PM: air_max}
-        air = [_daily(daily[p], part).values - KELVIN for p in passes]
-        tables[label] = np.stack(
-            [
-                _at_zero(part[:, i].values.astype(np.float64), t.astype(np.float64), least_days, least_correlation)
-                for i, t in enumerate(air)
-            ]
-        )
+    for label, days in _years(tb["time"].values):
+        sums = np.zeros((7, *tb.shape[1:]))
+        for at in _blocks(tb, days):
+            part = tb[at]
+            daily = {AM: air_min, PM: air_max}
+            air = np.stack([_daily(daily[p], part).values - KELVIN for p in passes], axis=1)
+            sums += _moments(part.values.astype(np.float64), air.astype(np.float64))
+        tables[label] = _at_zero(sums, least_days, least_correlation)
     coords = {"year": list(tables), **{name: tb[name] for name in FIELD[1:]}}
     return xr.DataArray(np.stack(list(tables.values())).astype(np.float32), coords, ("year", *FIELD[1:]))
 
@@ -200,10 +200,16 @@ def spectral_gradient(tb_low: xr.DataArray, tb_high: xr.DataArray, *, grid: Grid
     )
 
 
-def _years(times: Array, chosen: Array) -> list[tuple[int, Array]]:
-    """Each calendar year with the places of its chosen days."""
+def _years(times: Array) -> list[tuple[int, Array]]:
+    """Each calendar year with the places of its days."""
     of = year(times)
-    return [(int(y), np.flatnonzero(chosen & (of == y))) for y in np.unique(of[chosen])]
+    return [(int(y), np.flatnonzero(of == y)) for y in np.unique(of)]
+
+
+def _blocks(values: xr.DataArray, at: Array) -> list[Array]:
+    """Places along the time, in blocks of few values."""
+    step = max(1, _BLOCK_VALUES // max(1, int(np.prod(values.shape[1:]))))
+    return [at[begin : begin + step] for begin in range(0, len(at), step)]
 
 
 def _between(index: xr.DataArray, low: xr.DataArray, high: xr.DataArray, *, threshold: float, contrast: float) -> Any:
@@ -213,18 +219,24 @@ def _between(index: xr.DataArray, low: xr.DataArray, high: xr.DataArray, *, thre
     return (share <= threshold).astype(np.float32).where(share.notnull())
 
 
-def _at_zero(tb: Array, celsius: Array, least_days: int, least_correlation: float) -> Array:
-    """Intercept at 0 degC of the weighted regression of tb on temperature along the first axis."""
+def _moments(tb: Array, celsius: Array) -> Array:
+    """Sums over the first axis that the weighted regression of tb on temperature needs, (7, ...): they add."""
     known = np.isfinite(tb) & np.isfinite(celsius)
-    t, y = np.where(known, celsius, 0.0), np.where(known, tb, 0.0)
+    t, y = np.where(known, celsius, 0.0), np.where(known, tb - NEAR, 0.0)
     w = np.where(known, cosine_weight(t), 0.0)
-    total = np.maximum(w.sum(0), 1e-12)
-    mean_t, mean_y = (w * t).sum(0) / total, (w * y).sum(0) / total
-    dt, dy = t - mean_t, y - mean_y
-    tt, ty, yy = (w * dt * dt).sum(0), (w * dt * dy).sum(0), (w * dy * dy).sum(0)
-    good = ((w > 0).sum(0) >= least_days) & (ty > least_correlation * np.sqrt(tt * yy)) & (tt > 0)
-    slope = np.divide(ty, tt, out=np.zeros_like(ty), where=tt > 0)
-    return np.where(good, mean_y - slope * mean_t, np.nan)
+    return np.stack([w.sum(0), (w * t).sum(0), (w * y).sum(0), (w * t * t).sum(0), (w * t * y).sum(0),
+                     (w * y * y).sum(0), (w > 0).sum(0)])  # fmt: skip
+
+
+def _at_zero(sums: Array, least_days: int, least_correlation: float) -> Array:
+    """Intercept at 0 degC of the weighted regression of which these are the sums."""
+    w, t, y, tt, ty, yy, count = sums
+    total = np.maximum(w, 1e-12)
+    tt, ty, yy = tt - t * t / total, ty - t * y / total, yy - y * y / total
+    varies = (tt > 1e-6 * total) & (yy > 1e-6 * total)  # less is rounding, of days that are all alike
+    good = varies & (count >= least_days) & (ty > least_correlation * np.sqrt(np.maximum(tt * yy, 0.0)))
+    slope = np.divide(ty, tt, out=np.zeros_like(ty), where=good)
+    return np.where(good, y / total + NEAR - slope * t / total, np.nan)
 
 
 def _fields(tb: xr.DataArray) -> xr.DataArray:
@@ -261,12 +273,3 @@ def _told(tb: xr.DataArray, days: xr.DataArray | None) -> str:
 def _record(frozen: xr.DataArray, grid: Grid, attrs: dict[str, str]) -> xr.Dataset:
     frozen = frozen.transpose(*FIELD).astype(np.float32)
     return record(frozen.data, grid=grid, time=frozen["time"].values, overpass=frozen["overpass"].values, attrs=attrs)
-
-
-# by the names that records have in scores.json
-CLASSIC_MICROWAVE: dict[str, Callable[..., xr.Dataset]] = {
-    "npr_sta": npr_sta,
-    "sta": sta,
-    "msta": msta,
-    "spectral_gradient": spectral_gradient,
-}

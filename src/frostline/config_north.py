@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from frostline.config_classics import ClassicsTable
 from frostline.config_tables import (
     CHANNELS,
     Channel,
@@ -90,6 +91,15 @@ class TrainTable(Table):
         "cell", description="inputs as differences to the cell's mean, or as they are"
     )
     statics: tuple[Literal["elevation"], ...] = Field(("elevation",), description="static fields the net sees")
+    extras: tuple[Literal["latitude", "longitude", "previous_day", "day_of_year"], ...] = Field(
+        (), description="what the net sees besides; previous_day is every input again, of the day before"
+    )
+    net: Literal["unet", "residual", "attention"] = Field(
+        "unet", description="Donahue's U-Net, with residual blocks, or with attention gates on its skips"
+    )
+    members: Positive = Field(
+        1, description="trainings of each net, from seeds that follow each other; their probabilities are averaged"
+    )
     width: Positive = Field(32, description="filters of the first block")
     depth: Positive = Field(4, description="down- and up-sampling steps")
     head: Literal["code", "paper"] = Field("code", description="1x1 and one logit, or 3x3 and two sigmoids")
@@ -140,6 +150,9 @@ class ValidateTable(Table):
     resamples: Positive = Field(500, description="bootstrap resamples")
     confidence: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="of the intervals")
     climatology_days: Annotated[int, Field(ge=0)] = Field(7, description="half window of the day-of-year climatology")
+    domain_days: tuple[NotNegative, NotNegative] = Field(
+        (5, 360), description="fewest and most frozen days a year of the cells of stratum `domain`, by the reanalysis"
+    )
     seed: int = Field(1, description="of the bootstrap")
 
 
@@ -164,6 +177,7 @@ class North(Table):
     split: NorthSplitTable | None = None
     train: TrainTable | None = None
     predict: PredictTable = PredictTable()
+    classics: ClassicsTable = ClassicsTable()
     validate_: ValidateTable | None = Field(None, alias="validate")
     report: ReportTable = ReportTable()
     export: ExportTable = ExportTable()
@@ -205,8 +219,12 @@ class North(Table):
         outside = [day for day in asked if not self.period.start <= day <= self.period.end]
         if outside:
             raise ValueError(f"report.days and export.cog must lie within period: {', '.join(outside)}")
+        if self.classics.records() and self.validate_ is None:
+            raise ValueError("[classics] needs a [validate] table: it is that step which makes and scores them")
         if self.train is not None:
             unknown = {c for s in (self.train.inputs, *self.train.compare) for c in s} - set(self.assemble.channels)
             if unknown:
                 raise ValueError(f"train.inputs {sorted(unknown)} are not in assemble.channels")
+        if lost := self.classics.lacking(self.assemble.channels):
+            raise ValueError(f"assemble.channels lacks what [classics] asks for: {lost}")
         return self

@@ -70,3 +70,4 @@ class ExportTable(Table):
     netcdf: bool = Field(True, description="one CF netCDF file a year")
     cog: tuple[Span, ...] = Field((), description="days also written as Cloud Optimized GeoTIFFs")
     polarity: Literal["frozen", "thaw"] = Field("frozen", description="which probability is written")
+    combined: bool = Field(True, description="also AM and PM in one layer: frozen, thawed, transitional, inverse")

@@ -23,6 +23,7 @@ RECORDS = (
     *("unet", "unet_raw", "fused", "fused_pool", "fused_literal3", "fused_maxconf", "fused_ctc"),
     *("convlstm_smap", "convlstm_esdr", "smap", "esdr"),
     *("climatology", "climatology_truth", "persistence", "recalibrated", "reanalysis"),
+    *("spectral_gradient", "npr_sta", "npr_sta_guarded", "sta", "msta", "scv", "dfa_zhao", "dfa_refit", "logistic"),
 )
 OURS = ("unet", "fused")
 AGAINST = ("truth", "truth_t0", "reanalysis", "stations")
@@ -38,6 +39,13 @@ MEANINGS = {
     "climatology": "how often a day of the year was frozen in the labels of the training days",
     "climatology_truth": "the same of the twin's truth, which no real run has",
     "persistence": "the label of the day before",
+    "spectral_gradient": "36.5 GHz V at most 258.2 K and not above 18.7 GHz V",
+    "npr_sta": "polarization ratio between its winter and summer means, where these differ; own cell-days",
+    "npr_sta_guarded": "the same, and what the reanalysis' air temperature leaves no doubt of; own cell-days",
+    "sta": "36.5 GHz V between its winter and summer means; own cell-days",
+    "msta": "36.5 GHz V against each year's brightness at 0 °C; own cell-days",
+    "scv": "1.41 GHz V against each year's brightness at 0 °C; own cell-days",
+    "dfa_zhao": "published coefficients, unverified",
 }
 OVERPASSES = ("am", "pm", "daily")
 DPI = 150  # figures are 9 in wide and shown at 900 px: sharp on dense screens too

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 # name -> (module, class); a network is one class, one entry here, one file, one test
-NETS = {"unet": ("frostline.learn.unet", "UNet"), "convlstm": ("frostline.learn.convlstm", "ConvLSTM")}
+NETS = {
+    "unet": ("frostline.learn.unet", "UNet"),
+    "residual": ("frostline.learn.residual", "ResidualUNet"),
+    "attention": ("frostline.learn.attention", "AttentionUNet"),
+    "convlstm": ("frostline.learn.convlstm", "ConvLSTM"),
+}
 
 
 def build(net: str, channels: int, options: dict) -> Module:

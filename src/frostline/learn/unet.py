@@ -1,6 +1,8 @@
-"""The U-Net of Donahue et al. 2023, section 2.2: its layers, at any width and depth."""
+"""The U-Net of Donahue et al. 2023, section 2.2: its layers, at any width and depth; and what of it others change."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +36,12 @@ class UNet(nn.Module):
 
     Any window size: fields are padded with 0 (= missing) at the south and east edges to a multiple of
     2**depth, and the answer is cropped back.
+
+    `block` makes a block (channels, width, dropout), and `skip` what joins on the way up: all that the nets of
+    this layout differ in.
     """
+
+    block: Callable[[int, int, float], nn.Module] = staticmethod(_block)
 
     def __init__(
         self, channels: int, *, width: int = 32, depth: int = 4, dropout: float = 0.2, head: str = "code"
@@ -44,9 +51,11 @@ class UNet(nn.Module):
             raise TypeError(f"width={width}, depth={depth}, dropout={dropout}, head={head!r} make no U-Net")
         self.depth = depth
         widths = [width << level for level in range(depth + 1)]
-        self.down = nn.ModuleList(_block(i, o, dropout) for i, o in zip([channels, *widths[:-1]], widths, strict=True))
+        self.down = nn.ModuleList(
+            self.block(i, o, dropout) for i, o in zip([channels, *widths[:-1]], widths, strict=True)
+        )
         self.up = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in widths[:-1])
-        self.join = nn.ModuleList(_block(2 * w, w, dropout) for w in widths[:-1])
+        self.join = nn.ModuleList(self.block(2 * w, w, dropout) for w in widths[:-1])
         self.head = nn.Conv2d(width, 1, 1) if head == "code" else nn.Conv2d(width, 2, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,8 +70,13 @@ class UNet(nn.Module):
             x = F.max_pool2d(x, 2)
         x = self.down[-1](x)
         for level in reversed(range(self.depth)):
-            x = self.join[level](torch.cat([skips[level], self.up[level](x)], dim=1))
+            x = self.up[level](x)
+            x = self.join[level](torch.cat([self.skip(level, skips[level], x), x], dim=1))
         x = self.head(x)[:, :, :rows, :columns].float()
         if x.shape[1] == 1:
             return x[:, 0]
         return F.logsigmoid(x[:, 1]) - F.logsigmoid(x[:, 0])
+
+    def skip(self, level: int, fine: Tensor, coarse: Tensor) -> Tensor:
+        """What the way down gives the way up at a level: all of it. Both (batch, width << level, y, x)."""
+        return fine

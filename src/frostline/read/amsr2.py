@@ -19,6 +19,7 @@ from frostline.errors import InputError
 from frostline.grid import Grid, regular
 from frostline.read.common import Found, Listing, Part, date_of, field_dataset, lazy, listing, part
 from frostline.read.gate import TB_KELVIN, check_kelvin, check_shape, inspect_file, reading
+from frostline.read.netcdf import text
 
 Array = np.ndarray
 NAME = re.compile(
@@ -37,6 +38,8 @@ NOMINAL_HOUR = {"D": 1.5, "A": 13.5}  # local solar time of GCOM-W's passes
 # check_origin: warm dry land and open ocean as (W, E, S, N); the sea is at least this much colder in H
 SAHARA, PACIFIC = (0.0, 28.0, 17.0, 30.0), (185.0, 215.0, -10.0, 10.0)
 CONTRAST, ENOUGH = 30.0, 200  # K, cells
+BEGINS = "ObservationStartDateTime"  # formats.md 4.1; the first orbit of a UTC day may begin on the day before
+FIRST_ORBIT = 12.0  # hours
 
 
 def read_amsr2(path: str | Path, *, window: Grid | None = None) -> xr.Dataset:
@@ -50,6 +53,7 @@ def read_amsr2(path: str | Path, *, window: Grid | None = None) -> xr.Dataset:
     at = part(path, grid, window)
     inspect_file(path, "hdf5")
     with reading(path), h5py.File(path, "r") as file:
+        _dated(path, file, found)
         for letter in "VH":
             _dataset(path, file, letter, grid)
     names = [f"{found.channel}{p}" for p in "vh"]
@@ -132,6 +136,18 @@ def _facts(path: Path) -> tuple[Found, Grid, dict[str, Any]]:
     return found, GRIDS[m["size"]], attrs
 
 
+def _dated(path: Path, file: h5py.File, found: Found) -> None:
+    """What the file says of its first orbit, where it does, must belong to the day of its name."""
+    begins = text(file.attrs.get(BEGINS))[:19]
+    try:
+        hours = (np.datetime64(begins, "s") - found.date) / np.timedelta64(1, "h")
+    except ValueError:
+        return
+    if hours <= -FIRST_ORBIT or hours >= 24.0:  # an empty text is NaT, and says nothing
+        cause = f"the name says {found.date}, {BEGINS} says {begins[:10]}"
+        raise InputError("E-INPUT-TIME", where=path, cause=cause, remedy="give the file its own name back")
+
+
 def _dataset(path: Path, file: h5py.File, letter: str, grid: Grid) -> h5py.Dataset:
     name = f"Brightness Temperature ({letter})"
     if name not in file:
@@ -148,6 +164,7 @@ def _dataset(path: Path, file: h5py.File, letter: str, grid: Grid) -> h5py.Datas
 def _load(path: Path, found: Found, at: Part, grid: Grid) -> dict[str, Array]:
     out = {}
     with reading(path), h5py.File(path, "r") as file:
+        _dated(path, file, found)
         for letter in "VH":
             data = _dataset(path, file, letter, grid)
             packed = at.of(data)

@@ -17,7 +17,7 @@ from frostline.errors import InputError
 from frostline.grid import Grid
 from frostline.read.archive import members
 from frostline.read.common import Part, decode_times, lazy, part
-from frostline.read.gate import SOIL_KELVIN, check_cells, check_kelvin, inspect_file, is_zip
+from frostline.read.gate import SOIL_KELVIN, check_cells, check_kelvin, check_moisture, inspect_file, is_zip
 from frostline.read.netcdf import decode, opened, text
 from frostline.schema import describe
 
@@ -240,6 +240,8 @@ def _load(
         values = _raw(path, header, short, at, when)
     if name in KELVIN:
         check_kelvin(path, values, f"{short} ({name})", SOIL_KELVIN)
+    if name == "soil_moisture":
+        check_moisture(path, values, f"{short} ({name})")
     return np.ascontiguousarray(values, np.float32)
 
 

@@ -32,6 +32,7 @@ MAGIC: dict[str, tuple[bytes, ...]] = {
 MAX_CELLS = 4_000_000_000  # 16 GB of float32: a year of hourly ERA5 fits, a header that declares 10^12 does not
 TB_KELVIN = (50.0, 350.0)  # the packed valid_range of the CETB family, formats.md 3.1
 SOIL_KELVIN = (150.0, 330.0)  # quality.md 6.2
+MOISTURE = (0.01, 1.0)  # m3 of water in m3 of soil: the driest desert's residual, a peat bog
 STATION_CELSIUS = (-80.0, 70.0)  # quality.md 6.2
 METRE = 1.0  # largest misplacement of a projected grid, quality.md 6.3 case 19
 
@@ -163,6 +164,21 @@ def check_kelvin(path: str | Path, values: Array, name: str, limits: tuple[float
         cause=f"{name} should be in K, its median {median:g} {guess}",
         remedy=f"give the file in K (median within {limits[0]:g}..{limits[1]:g})",
     )
+
+
+def check_moisture(path: str | Path, values: Array, name: str) -> None:
+    """Raises E-INPUT-UNITS with the median when a field of soil moisture is no volume of water in a volume of soil.
+
+    Zeros (sea in ERA5), what rounding left below them, and NaN say nothing. Percent, kg m-2 and a scale factor that
+    was used twice lie far outside MOISTURE.
+    """
+    thin = values.ravel()[:: max(1, values.size // 100_000)]
+    thin = thin[thin > 1e-6]
+    median = float(np.median(thin)) if thin.size else MOISTURE[1]
+    if not MOISTURE[0] <= median <= MOISTURE[1]:
+        cause = f"{name} should be in m3 m-3, its median is {median:.3g}"
+        remedy = f"give the file in m3 m-3 (median within {MOISTURE[0]:g}..{MOISTURE[1]:g})"
+        raise InputError("E-INPUT-UNITS", where=path, cause=cause, remedy=remedy)
 
 
 def check_codes(path: str | Path, values: Array, allowed: tuple[int, ...], name: str) -> None:

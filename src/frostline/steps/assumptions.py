@@ -31,14 +31,15 @@ NET: list[Line] = [
     (
         "What the net sees",
         "Brightness temperatures and elevation.",
-        "Differences to each cell's mean over the training days, and elevation; the temperatures themselves as an "
-        "option.",
+        "Differences to each cell's mean over the training days, and elevation; the temperatures themselves, the day "
+        "before, latitude, longitude and the day of the year as options.",
     ),
     (
         "Network",
         "U-Net, four steps down and up, 3x3 convolutions, batch normalisation, leaky ReLU, spatial dropout 0.2; "
         "filters not stated; final 3x3 convolution to two sigmoid channels.",
-        "Filters and depth are settings; one logit from a 1x1 convolution by default, the paper's head as an option.",
+        "Filters and depth are settings; one logit from a 1x1 convolution by default; the paper's head, residual "
+        "blocks, attention gates and the mean of several trainings as options.",
     ),
     (
         "Loss",

@@ -13,11 +13,12 @@ from frostline.config_north import North
 from frostline.grid import Grid
 from frostline.runs import Run, write_json
 from frostline.scores import SCORES
-from frostline.steps import outage, phenology, watch
+from frostline.steps import areas, classic_rows, classics, outage, phenology, watch
 from frostline.steps.calibrate import RAW
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.model import nets, record_path
 from frostline.steps.places import FOREST
+from frostline.steps.yearly import domain
 from frostline.validate.calibration import RELIABILITY
 from frostline.validate.rows import evaluate
 
@@ -42,13 +43,14 @@ def validate(experiment: North, run: Run) -> dict[str, Any]:
         if (day_role == s).any()
     }
     rows: list[dict[str, Any]] = []
+    made, masks = classics.make(experiment, run), strata(experiment, run, cell_role)
     for against, truth in truths.items():
         judged = {name: r for name, r in records.items() if name != against}
         rows += evaluate(
             judged,
             {against: truth},
             days=days,
-            strata=strata(experiment, run, cell_role),
+            strata=masks,
             scores=SCORES | RELIABILITY,
             differences=[("unet", name) for name in judged if name not in ("unet", RAW)] if "unet" in judged else [],
             block=table.block_days,
@@ -56,16 +58,19 @@ def validate(experiment: North, run: Run) -> dict[str, Any]:
             level=table.confidence,
             seed=table.seed,
         )
+        rows += classic_rows.rows(made, judged, (against, truth), days=days, strata=masks, table=table)
     rows += by_age(experiment, run, records, truths, days)
     if experiment.train is not None:
         inputs = nets(experiment.train)
         names = [*inputs, *outage.withheld(experiment.predict.withhold)]
-        areas = {name: mask for name, mask in strata(experiment, run, cell_role).items() if name.startswith("area:")}
+        within = {name: mask for name, mask in masks.items() if name.startswith("area:")}
         stores = {name: record_path(run, name) for name in names}
-        rows += outage.scored(experiment, records, truths, inputs=inputs, stores=stores, days=days, strata=areas)
+        rows += outage.scored(experiment, records, truths, inputs=inputs, stores=stores, days=days, strata=within)
     phenology.phenology(experiment, run, records, truths, leaks)
     write_json(run.path("scores.json"), watch.marked(rows, leaks))
-    return {"rows": len(rows), "records": list(records), "against": list(truths)} | watch.notes(leaks)
+    counted = areas.areas(experiment, run, records, truths, leaks)
+    notes = {"rows": len(rows), "records": [*records, *made], "against": list(truths)}
+    return notes | classic_rows.notes(made, rows) | counted | watch.notes(leaks)
 
 
 def claims(experiment: North, run: Run) -> dict[str, xr.Dataset]:
@@ -124,7 +129,7 @@ def strata(experiment: North, run: Run, cell_role: np.ndarray) -> Mapping[str, n
     if "label_reanalysis" in stack and taught.any():
         restless = transition_days(stack["label_reanalysis"], days=taught) > TRANSITIONS
         masks |= {"transitions:>5": restless & (stack["land"].values == 1)} if restless.any() else {}
-    return masks
+    return masks | domain(experiment, run)
 
 
 def transition_days(states: xr.DataArray, *, days: np.ndarray) -> np.ndarray:

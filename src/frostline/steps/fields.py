@@ -90,9 +90,14 @@ def _tb_time(path: Path, grid: Grid, through: dict[Grid, tuple[Grid, Any]]) -> n
 
 
 def era5_hours(
-    files: Sequence[Path], grid: Grid, days: np.ndarray, method: str, refuse: Refuse
+    files: Sequence[Path],
+    grid: Grid,
+    days: np.ndarray,
+    method: str,
+    refuse: Refuse,
+    name: str = "soil_temperature",
 ) -> Iterator[xr.Dataset]:
-    """Hourly soil temperature on the grid, files in the order of their first hour, a few hours at a time.
+    """Hourly fields of a name on the grid, files in the order of their first hour, a few hours at a time.
 
     Hours that an earlier file has too are left out; a file that cannot be read, or adds no hour, is refused.
     """
@@ -109,7 +114,7 @@ def era5_hours(
                 part = around(source, grid)
                 through[source] = (part, REGRID[method](part, grid))
             part, weights = through[source]
-            times, values = load_era5(path, window=part, names=["soil_temperature"])
+            times, values = load_era5(path, window=part, names=[name])
             if times[-1] <= last:
                 cause = "all of its hours are in other files"
                 raise InputError("E-INPUT-TIME", where=path, cause=cause, remedy="keep one of them")
@@ -119,8 +124,8 @@ def era5_hours(
         new = int(np.searchsorted(times, last, "right"))
         step = max(1, HOURS_HELD // (grid.shape[0] * grid.shape[1]))
         for at in range(new, len(times), step):
-            field = regrid.apply(weights, values["soil_temperature"][at : at + step])
-            yield hours_dataset(field, times[at : at + step], grid)
+            field = regrid.apply(weights, values[name][at : at + step])
+            yield hours_dataset(field, times[at : at + step], grid, name)
         last = times[-1]
 
 
@@ -147,6 +152,6 @@ def gldas_hours(files: Sequence[Path], grid: Grid, method: str, refuse: Refuse) 
         yield hours_dataset(regrid.apply(weights, field), ds["time"].values, grid)
 
 
-def hours_dataset(field: np.ndarray, times: np.ndarray, grid: Grid) -> xr.Dataset:
-    """UTC fields of soil temperature as `labels` wants them."""
-    return grid.write(xr.Dataset({"soil_temperature": (("time", "y", "x"), field)}, coords={"time": times}))
+def hours_dataset(field: np.ndarray, times: np.ndarray, grid: Grid, name: str = "soil_temperature") -> xr.Dataset:
+    """UTC fields of a name as `labels` and `classic_air` want them."""
+    return grid.write(xr.Dataset({name: (("time", "y", "x"), field)}, coords={"time": times}))

@@ -23,6 +23,7 @@ from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
 from frostline.steps.reference import FILE, relative, write_reference
 from frostline.steps.refusals import refuser
+from frostline.steps.sharpness import note_resolution
 from frostline.steps.teachers import with_teachers
 
 WATER, ICE = 17, 15  # IGBP (formats.md 7)
@@ -40,6 +41,11 @@ def nets(table: TrainTable) -> dict[str, tuple[str, ...]]:
     return named_nets
 
 
+def members(table: TrainTable, name: str) -> list[str]:
+    """The trainings behind a net's record: `unet`, then `unet@2`, ... with the seeds that follow."""
+    return [name, *(f"{name}@{k}" for k in range(2, table.members + 1))]
+
+
 def train(experiment: North, run: Run) -> dict[str, Any]:
     """Train the net and its rivals on the declared days and cells; one checkpoint folder each."""
     table = experiment.train
@@ -50,7 +56,7 @@ def train(experiment: North, run: Run) -> dict[str, Any]:
     (run.folder / calibrate.FILE).unlink(missing_ok=True)
     if table.reference == "cell":
         write_reference(experiment, run, sorted({c for inputs in nets(table).values() for c in inputs}))
-    return beside(_train_one, experiment, run, list(nets(table)))
+    return beside(_train_one, experiment, run, [one for name in nets(table) for one in members(table, name)])
 
 
 def _train_one(experiment: North, folder: Path, name: str, share: int, quiet: bool) -> dict[str, Any]:
@@ -61,18 +67,21 @@ def _train_one(experiment: North, folder: Path, name: str, share: int, quiet: bo
     assert table is not None
     run = Run(folder, workers=share, quiet=quiet)
     threads(run)
+    base, _, number = name.partition("@")
     day_role, cell_role = roles(experiment)
     taught = cell_role == "train"
     chosen = cell_role == "validation"
     stack, teachers = with_teachers(experiment, run, relative(experiment, run))
     checkpoint = learn(
         stack,
-        inputs=nets(table)[name],
+        inputs=nets(table)[base],
         statics=table.statics,
+        extras=table.extras,
         days={role: day_role == role for role in ("train", "validation")},
         area=taught,
         validation_area=chosen if chosen.any() else taught,
         work_dir=run.path("work", name),
+        net=table.net,
         net_options={"width": table.width, "depth": table.depth, "dropout": table.dropout, "head": table.head},
         epochs=table.epochs,
         batch=table.batch,
@@ -87,7 +96,7 @@ def _train_one(experiment: North, folder: Path, name: str, share: int, quiet: bo
         lv_on=table.variation_on,
         select=table.select,
         teachers=teachers,
-        seed=table.seed,
+        seed=table.seed + int(number or 1) - 1,
         progress=teller(run, name),
     )
     checkpoint.save(run.path("checkpoints", name))
@@ -110,24 +119,37 @@ def predict(experiment: North, run: Run) -> dict[str, Any]:
     if experiment.predict.calibrate == "none":
         (run.folder / calibrate.FILE).unlink(missing_ok=True)
         shutil.rmtree(record_path(run, calibrate.RAW), ignore_errors=True)
-        return notes
+        return notes | _resolved(experiment, run)
     found = calibrate.calibrate(experiment, run, raw=record_path(run, calibrate.RAW), into=record_path(run, "unet"))
     for name in partial:
         outage.scale_too(experiment, run, raw=record_path(run, f"{name}_raw"), into=record_path(run, name))
     said = {name: {k: one[k] for k in ("kept", "gain", "sites")} for name, one in found.items()}
-    return notes | {"calibration": said}
+    return notes | {"calibration": said} | _resolved(experiment, run)
+
+
+def _resolved(experiment: North, run: Run) -> dict[str, Any]:
+    """The effective resolution of each net's record, estimated and written into it; what could be told, km."""
+    assert experiment.train is not None
+    found = {name: note_resolution(experiment, run, record_path(run, name)) for name in nets(experiment.train)}
+    told = {name: one for name, one in found.items() if one}
+    return {"resolution": told} if told else {}
 
 
 def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: bool) -> int:
     """Write the record of one net, or of `unet` with a sensor withheld; the number of verified steps."""
+    from frostline.learn.ensemble import averaged
     from frostline.learn.predict import predict as infer
 
     run = Run(folder, workers=share, quiet=quiet)
     threads(run)
     stack = relative(experiment, run)
+    assert experiment.train is not None
     without = outage.withheld(experiment.predict.withhold).get(name)
-    checkpoint = load(run.path("checkpoints", "unet" if without else name))
-    attrs = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": list(checkpoint.channels)}
+    parts = members(experiment.train, "unet" if without else name)
+    checkpoints = [load(run.path("checkpoints", one)) for one in parts]
+    channels = list(checkpoints[0].channels)
+    attrs: dict[str, Any] = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": channels}
+    attrs |= {"net_members": len(checkpoints)} if len(checkpoints) > 1 else {}
     attrs |= watch.attrs(experiment, run) | ({"withheld": without} if without else {})
     raw = (name == "unet" or without) and experiment.predict.calibrate != "none"
     path = new_record(record_path(run, f"{name}_raw" if raw else name), stack, grid_of(experiment), attrs)
@@ -136,7 +158,9 @@ def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: 
     batch = store.chunk_days(grid_of(experiment))
     total = len(passes) * -(-stack.sizes["time"] // batch)
     low = experiment.predict.low_confidence
-    blocks = infer(checkpoint, stack, batch=batch, low_confidence=low, without=[without] if without else [])
+    hidden = [without] if without else []
+    each = [infer(one, stack, batch=batch, low_confidence=low, without=hidden) for one in checkpoints]
+    blocks = averaged(each, low_confidence=low)
     with store.writer(path) as write:
         for part, code, frozen, quality, age in run.track(blocks, total=total, label=f"predicting {name}"):
             arrays = {"frozen": frozen, "quality": quality | cover, "age": age}

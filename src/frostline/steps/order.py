@@ -10,6 +10,7 @@ from frostline.runs import Run
 from frostline.steps import (
     archives,
     atlas,
+    classics,
     climate,
     decades,
     direct,
@@ -79,9 +80,9 @@ NORTH = {
     "validate": Step(
         evidence.validate,
         ("predict",),
-        ("validate_",),
-        lambda e: ("scores.json", "phenology.json") if e.validate_ else (),
-        "score the record and its baselines",
+        ("validate_", "classics"),
+        lambda e: ("scores.json", "phenology.json", "area.json", *classics.made(e)) if e.validate_ else (),
+        "score the record and its baselines, correct its frozen area for error",
     ),
     "map": Step(pictures.draw, ("validate",), ("title", "report"), lambda e: ("figures",), "draw the figures"),
     "report": Step(pictures.report, ("map",), ("title", "export"), lambda e: ("report.html",), "write the report"),

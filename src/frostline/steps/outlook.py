@@ -13,7 +13,7 @@ from frostline.runs import Run, finished
 from frostline.steps import archives, foundations, mark_of
 from frostline.steps.common import days_of, folders, grid_of, roles
 from frostline.steps.inputs import stock
-from frostline.steps.model import nets
+from frostline.steps.model import members, nets
 from frostline.steps.order import STEPS
 
 # packed bytes of a cell's day: predictors, ages, labels, temperature and records of north; of china four predictors at
@@ -42,7 +42,8 @@ def described(experiment: Gridded, run: Run) -> list[str]:
         for preset in (table.gapfill_smap, table.gapfill_amsr2):
             if preset not in gapfill.PRESETS:
                 raise ConfigError("E-CONFIG", where="assemble", cause=f"no gap-filling preset is called {preset!r}")
-        names = [*nets(experiment.train)] if experiment.train is not None else []
+        learns = experiment.train
+        names = [one for net in nets(learns) for one in members(learns, net)] if learns is not None else []
     else:
         made = [*experiment.train.targets, *experiment.fuse.compare, "fused", "recalibrated"]
         steps = len(experiment.assemble.hours_before)

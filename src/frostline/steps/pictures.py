@@ -14,13 +14,14 @@ from frostline.config_china import China
 from frostline.config_north import North
 from frostline.report import write_report
 from frostline.runs import Run, finished, read_json
-from frostline.steps import outage, panels, phenology, shelf, sites_seen, watch
+from frostline.steps import areas, classic_rows, outage, panels, phenology, shelf, sites_seen, watch, yearly
 from frostline.steps.assumptions import assumptions
 from frostline.steps.common import days_of, grid_of, load, roles
 from frostline.steps.evidence import as_record, claims
 from frostline.steps.gallery import Drawn, hang, made_with
 from frostline.steps.model import record_path
 from frostline.steps.seasonal import seasonal
+from frostline.words import NAMES
 
 BINS = np.linspace(0.0, 1.0, 11)
 
@@ -40,7 +41,14 @@ def report(experiment: North, run: Run) -> dict[str, Any]:
         experiment=experiment.model_dump(by_alias=True, exclude_none=True),
         figures=[(figure, caption) for _, figure, caption in drawn],
         scores=[row for row in scores if not outage.apart(row)],
-        tables=[*outage.sheets(scores), *phenology.sheets(run), *watch.sheets(scores)],
+        tables=[
+            *classic_rows.sheets(scores),
+            *outage.sheets(scores),
+            *phenology.sheets(run),
+            *watch.sheets(scores),
+            *areas.sheets(run),
+            *yearly.sheets(experiment, run),
+        ],
         assumptions=assumptions(experiment),
         summary=_summary(experiment, run),
         warnings=_warnings(experiment, run),
@@ -57,6 +65,7 @@ def export(experiment: North | China, run: Run) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     counts = {"netcdf": 0, "cog": 0}
+    options: dict[str, Any] = {"polarity": table.polarity, "combined": table.combined}
     if isinstance(experiment, North):
         made = panels.records(experiment, run)
     else:
@@ -64,10 +73,11 @@ def export(experiment: North | China, run: Run) -> dict[str, Any]:
     for name, record in made.items():
         ds = record.assign_attrs(experiment=experiment.title)  # a new title asks for no new record
         if table.netcdf:
-            counts["netcdf"] += len(exports.to_netcdf(ds, folder, name=name, polarity=table.polarity))
+            counts["netcdf"] += len(exports.to_netcdf(ds, folder, name=name, **options))
+            counts["netcdf"] += yearly.quality_files(experiment, run, name, ds, folder)
         for first, last in table.cog:
             days = ds.sel(time=slice(first, last))
-            counts["cog"] += len(exports.to_cog(days, folder, name=name, polarity=table.polarity))
+            counts["cog"] += len(exports.to_cog(days, folder, name=name, **options))
     return counts
 
 
@@ -80,6 +90,7 @@ def all_figures(experiment: North, run: Run) -> Drawn:
         drawn += _series(experiment, run)
         drawn += sites_seen.points(experiment, run)
     drawn += seasonal(experiment, run)
+    drawn += areas.figures(experiment, run, panels.note(experiment)) + yearly.figures(experiment, run)
     return watch.stamped(drawn + panels.beside(experiment, run), run)
 
 
@@ -194,6 +205,8 @@ def _summary(experiment: North, run: Run) -> str:
             f"{experiment.labels.threshold} K at {at}. A cell is known only where its hour lies between two fields "
             "of the files; the rest is unknown, and nothing is carried over from another day."
         )
+    if (told := yearly.resolution(experiment, run)) is not None:
+        text += f"\n\nEffective resolution of the record: {told}. Blur that steepens all scales is not seen in it."
     if experiment.twin is not None:
         text += (
             "\n\nEverything here was made on the twin Earth: a synthetic world on a true coast, whose true state is "
@@ -219,6 +232,9 @@ def _warnings(experiment: North, run: Run) -> list[str]:
         out.append(f"No scores: {why}.")
     if experiment.report.picture is not None:
         out.append("The SMAP map is undated and of another season: it is shown beside the record, never scored.")
+    entry = finished(run, "validate")
+    for name, why in (entry["notes"].get("classics_without_scores", {}) if entry is not None else {}).items():
+        out.append(f"{NAMES.get(name, name)} has no score: {why}")
     if finished(run, "validate") is None and experiment.validate_ is not None:
         out.append("The scores are of an earlier run.")
     return out

@@ -238,7 +238,8 @@ def _nets(experiment: North | China, run: Run) -> list[str]:
     from frostline.steps import emulators, model  # both ask this module
 
     if isinstance(experiment, North):
-        return list(model.nets(experiment.train)) if experiment.train is not None else []
+        table = experiment.train
+        return [m for n in model.nets(table) for m in model.members(table, n)] if table is not None else []
     return list(emulators.nets(experiment, store.open_store(run.path("stack.zarr"))["overpass"].values))
 
 
