@@ -17,11 +17,15 @@ from pathlib import Path
 from ablation_scores import PASSES, SETS, Mean, Scores, mean, others, read, verdicts
 
 FOLDER = Path("runs", "ablation")
-SEEDS = (101, 102, 103)  # none of those that settings were chosen with (decision 15)
+SEEDS = (201, 202, 203)  # none of those that settings were chosen with (decisions 15 and 22)
 STEPS = ("twin", "read", "assemble", "train", "predict", "validate")
 NAMES = {record: name for name, record in SETS.items()} | {"reanalysis": "reanalysis", "unet_raw": "AMSR+SMAP, raw"}
 COMPARE = '[["tb_1v","tb_1h"],["tb_18v","tb_18h"],["tb_36v","tb_36h"],["tb_18v","tb_18h","tb_36v","tb_36h"]]'
-OVERRIDES = (
+OVERRIDES = (  # six years: three winters teach and two judge, since one of each tells more of winters than of nets
+    'period.start="2015-07-15"',
+    'split.train=[["2015-08-01","2018-07-31"]]',
+    'split.validation=[["2018-08-01","2019-07-31"]]',
+    'split.heldout=[["2019-08-01","2021-07-31"]]',
     f"train.compare={COMPARE}",
     "split.heldout_stations=0.15",  # with the next line: the same stations teach as in the demo
     "split.calibration_stations=0.1",
@@ -115,7 +119,7 @@ def page(scores: Scores, *, commit: str, command: str, seconds: Sequence[float])
         "# Ablation of the inputs, on the twin Earth",
         "",
         f"Made by `{command}` at commit {commit}, twin and training seeds {seeds} ({much}). Ours are means of seeds on "
-        "the **twin Earth** in a year that nobody was taught with: accuracy in percent [95 % interval] (cell-days of "
+        "the **twin Earth** in two years that nobody was taught with: accuracy in percent [95 % interval] (cell-days of "
         "all seeds). His, in the columns Donahue (Brier: ERA5 / stations), are of the real Northern Hemisphere, in "
         "years that the net was also taught with: to be read beside ours, not against them. `-`: not given, or not "
         "known. A classic algorithm stands on cell-days of its own (docs/how-to/classics.md): hold against it the "
