@@ -38,7 +38,8 @@ def described(experiment: Gridded, run: Run) -> list[str]:
     day_role, cell_role = roles(experiment)
     names: list[str] = []
     if isinstance(experiment, North):
-        table, size = experiment.assemble, NORTH_BYTES + RECORD_BYTES * len(experiment.predict.withhold)
+        more = (*experiment.predict.withhold, *experiment.classics.records())
+        table, size = experiment.assemble, NORTH_BYTES + RECORD_BYTES * len(more)
         for preset in (table.gapfill_smap, table.gapfill_amsr2):
             if preset not in gapfill.PRESETS:
                 raise ConfigError("E-CONFIG", where="assemble", cause=f"no gap-filling preset is called {preset!r}")
