@@ -119,8 +119,8 @@ def page(scores: Scores, *, commit: str, command: str, seconds: Sequence[float])
         "# Ablation of the inputs, on the twin Earth",
         "",
         f"Made by `{command}` at commit {commit}, twin and training seeds {seeds} ({much}). Ours are means of seeds on "
-        "the **twin Earth** in two years that nobody was taught with: accuracy in percent [95 % interval] (cell-days of "
-        "all seeds). His, in the columns Donahue (Brier: ERA5 / stations), are of the real Northern Hemisphere, in "
+        "the **twin Earth** in two years that taught nobody: accuracy in percent [95 % interval] (cell-days of all "
+        "seeds). His, in the columns Donahue (Brier: ERA5 / stations), are of the real Northern Hemisphere, in "
         "years that the net was also taught with: to be read beside ours, not against them. `-`: not given, or not "
         "known. A classic algorithm stands on cell-days of its own (docs/how-to/classics.md): hold against it the "
         "paired differences at the end, no other line. A restless cell has more than 5 days a year on which morning "

@@ -185,7 +185,8 @@ def _table(rows: Rows, against: str, strata: list[str], *, at: str) -> dict[str,
     if not lines:
         return None
     strata_names = [NAMES.get(s, s.removeprefix("season:")) for s in strata]
-    skills = "climatology" + at in _records(rows, against, at)
+    skills = any(cell["brier_skill"] for line in lines for cell in line["cells"])
+    skills = skills or "climatology" + at in _records(rows, against, at)
     told = NAMES.get(against, against) + (", on 25 km cells" if at else "")
     return {"against": told, "coarse": bool(at), "strata": strata_names, "skills": skills, "lines": lines}
 
