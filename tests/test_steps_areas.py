@@ -74,7 +74,10 @@ def test_the_tiny_run_keeps_and_shows_them(finished):  # noqa: F811
     rows = read_json(finished / "area.json")
     assert {r["record"] for r in rows} == {"unet", "reanalysis", "climatology"}
     assert {r["against"] for r in rows} == {"stations"} and {r["overpass"] for r in rows} == {"am", "pm"}
-    for row in rows:
+    told = [row for row in rows if row["lo"] is not None]
+    assert any(row["record"] == "unet" for row in told)
+    assert all(row["value"] is None for row in rows if row["lo"] is None)  # no interval, no value
+    for row in told:
         assert row["n"] > 0 and row["stations"] >= 1 and row["lo"] <= row["value"] <= row["hi"] <= row["days"] + 1e-9
         assert 0 <= row["counted"] <= row["days"] and 0 <= row["truth"] <= row["days"]
     area = load(finished / "area.nc")
