@@ -23,6 +23,7 @@ from frostline.validate.calibration import (
     ece,
     ece_middle,
     fit_isotonic,
+    fit_platt,
     fit_temperature,
     reliability,
     reliability_cells,
@@ -161,6 +162,25 @@ def test_isotonic_rises_and_keeps_the_mean(seed, many):
     assert (np.diff(made[np.argsort(claim, kind="stable")]) >= -1e-6).all()
 
 
+def test_platt():
+    found = fit_platt([0.9] * 28 + [0.1] * 4, [1] * 27 + [0] + [1, 0, 0, 0])
+    assert (found["slope"], found["shift"]) == pytest.approx((1, np.log(3)), abs=1e-4)
+    assert scaled(found, [0.9, 0.1, 0.5]) == pytest.approx([27 / 28, 0.25, 0.75], abs=1e-4)
+    assert np.isnan(scaled(found, [np.nan])).all()
+    assert fit_platt([0.9, 0.8], [1, 1]) == fit_platt([], []) == {"method": "platt", "slope": 1.0, "shift": 0.0}
+    alone = fit_platt([0.5] * 4, [1, 1, 1, 0])  # tells the shift alone
+    assert (alone["slope"], alone["shift"]) == pytest.approx((1, np.log(3)), abs=1e-3)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(20, 200))
+def test_platt_keeps_the_mean(seed, many):
+    rng = np.random.default_rng(seed)
+    claim = rng.integers(1, 20, many) / 20
+    frozen = (rng.random(many) < 0.2 + 0.6 * claim).astype(float)
+    if 0 < frozen.sum() < many:
+        assert scaled(fit_platt(claim, frozen), claim).mean() == pytest.approx(frozen.mean(), abs=1e-3)
+
+
 def worlds(sites, *, truth_of):
     """400 days at some stations of claims of .1 and .9; `truth_of(site)` is how often .9 comes true."""
     rng = np.random.default_rng(1)
@@ -170,7 +190,7 @@ def worlds(sites, *, truth_of):
 
 
 def test_a_scaling_is_kept_where_stations_that_did_not_fit_it_gain():
-    for fit in (fit_temperature, fit_isotonic):
+    for fit in (fit_temperature, fit_platt, fit_isotonic):
         sure = confirmed(fit, *worlds(12, truth_of=lambda site: 0.7))
         # squares of .1 and .9 cost .3 x .81 + .7 x .01 = .25, of .7 and .3 .21
         assert sure["holds"] and sure["gain"] == pytest.approx(0.04, abs=0.01) and 0 < sure["lower"] < sure["gain"]

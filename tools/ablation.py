@@ -29,7 +29,7 @@ OVERRIDES = (  # six years: three winters teach and two judge, since one of each
     f"train.compare={COMPARE}",
     "split.heldout_stations=0.15",  # with the next line: the same stations teach as in the demo
     "split.calibration_stations=0.1",
-    "predict.calibrate=temperature",
+    "predict.calibrate=platt",
 )
 # Donahue et al. 2023, table 2: MPA in percent and Brier score against ERA5, and against stations
 TABLE2 = {

@@ -134,7 +134,7 @@ class PredictTable(Table):
 
     method: Literal["net", "reanalysis"] = Field("net", description="the trained net, or the reanalysis' own state")
     low_confidence: Share = Field(0.1, description="flagged when |p - 0.5| is smaller")
-    calibrate: Literal["none", "temperature", "isotonic"] = Field(
+    calibrate: Literal["none", "temperature", "platt", "isotonic"] = Field(
         "none", description="scaling of probabilities at stations of their own; kept where it is sure to help"
     )
     more_grids: tuple[GridName, ...] = Field((), description="further whole grids for a reanalysis record")

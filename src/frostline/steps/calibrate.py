@@ -115,4 +115,6 @@ def _said(scaling: Scaling) -> str:
     """A scaling in a few words, for the record's attributes."""
     if scaling["method"] == "temperature":
         return f"temperature {scaling['temperature']:.3f}"
+    if scaling["method"] == "platt":
+        return f"platt {scaling['slope']:.3f} {scaling['shift']:+.3f}"
     return str(scaling["method"])
