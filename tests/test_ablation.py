@@ -171,7 +171,7 @@ def test_one_command_makes_the_tables_and_does_nothing_twice(tools, tmp_path, ca
     assert text.count("- met:") + text.count("**not met**") >= 8
     for line in (tmp_path / "out" / "ablation_rows.md").read_text(encoding="utf-8").splitlines()[2:]:
         cells = [c.strip() for c in line.strip("|").split("|")]
-        assert len(cells) == 6 and re.fullmatch(r"`.+`", cells[3]) and int(cells[2]) > 0
+        assert len(cells) == 7 and re.fullmatch(r"`.+`", cells[4]) and int(cells[2]) > 0
     ablation.main([*words, *more, "--no-trees"])
     assert capsys.readouterr().out.count("unchanged") == len(ablation.STEPS)
     ablation.main([*words, "--tables"])
