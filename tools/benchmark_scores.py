@@ -158,24 +158,8 @@ def score(name: str, record: xr.Dataset, sample: Sample, *, least: float) -> tup
     filled = whole.assign(frozen=whole["frozen"].variable.fillna(sample.climatology["frozen"].variable))
     pair = {"climatology": sample.climatology} | ({name: filled} if name != "climatology" else {})
     rows = _rows(pair, sample, {k: (SCORES | RELIABILITY)[k] for k in BEST})
-    reference = {_key(r): r["value"] for r in rows if r["record"] == "climatology"}
-    kept = ("against", "stratum", "overpass", "score", "value", "lo", "hi", "n", "n_effective")
-    mine = [r for r in rows if r["record"] == name and r["score"] in BEST]
-    return [
-        {k: r[k] for k in kept} | {"skill": skill(r["score"], r["value"], reference[_key(r)])} for r in mine
-    ], covered
-
-
-def skill(score: str, value: float, reference: float) -> float:
-    """Share of the reference's loss that is gone: 1 - loss / loss_reference; NaN where the reference loses nothing.
-
-    The loss is the distance from the best value: 1 - accuracy, 1 - MCC, the Brier score, the ECE.
-
-    >>> round(skill("accuracy", 0.95, 0.90), 3), round(skill("brier", 0.05, 0.04), 3)
-    (0.5, -0.25)
-    """
-    loss, of_reference = (abs(BEST[score] - v) for v in (value, reference))
-    return 1.0 - loss / of_reference if of_reference > 0 else float("nan")
+    kept = ("against", "stratum", "overpass", "score", "value", "lo", "hi", "n", "n_effective", "skill")
+    return [{k: r[k] for k in kept} for r in rows if r["record"] == name and r["score"] in BEST], covered
 
 
 def _rows(records: Mapping[str, xr.Dataset], sample: Sample, scores: Mapping[str, Any], **more: Any) -> Rows:
@@ -193,10 +177,6 @@ def _rows(records: Mapping[str, xr.Dataset], sample: Sample, scores: Mapping[str
         **(options | more),
     )
     return [r for r in rows if (r["against"], r["stratum"]) in PARTS]
-
-
-def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(row[k]) for k in ("against", "stratum", "overpass", "score"))
 
 
 def _same_cells(ds: xr.Dataset, grid: Grid, path: Path) -> None:
