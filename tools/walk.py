@@ -25,6 +25,7 @@ VALUE = re.compile(r"^[+\u2212-]?\d[\d.]* \[")  # value [lo, hi]
 OF_SCORES = re.compile(r"accuracy|brier|ece|mcc|f1|skill|correlation|bias", re.IGNORECASE)
 NOT_SCORED = (
     "collocation",
+    "steps at changes",
     "trends:",
     "slope",
     "frozen days",
