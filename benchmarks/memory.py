@@ -20,12 +20,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray as xr
 
 from frostline.config import parse
 from frostline.config_north import North
 from frostline.grid import Grid
+from frostline.read.amsr2 import BEGINS
 from frostline.runs import Run
 from frostline.schema import coordinates
 from frostline.steps import model, run_step
@@ -81,8 +83,14 @@ def archive(folder: Path, settings: North, workers: int = 1) -> None:
             (stamp,) = re.findall(r"_(\d{8})_(?=01D|\d{10}_v)", path.name)
             for date in np.arange(days[0] - DAY, days[-1] + DAY):
                 name = path.name.replace(stamp, str(date).replace("-", ""), 1)
-                if name != path.name:
+                if name == path.name:
+                    continue
+                if product == "smap":
                     os.link(path, path.with_name(name))
+                    continue
+                shutil.copyfile(path, path.with_name(name))  # its name's day is written in it too
+                with h5py.File(path.with_name(name), "r+") as file:
+                    file.attrs[BEGINS] = f"{date}T00:00:00.000Z"
 
 
 def one_day(grid: Grid, date: np.datetime64) -> xr.Dataset:

@@ -78,11 +78,11 @@ def test_each_is_scored_on_cell_days_of_its_own(rows, scored):  # noqa: F811
     keys = [tuple(r[k] for k in ("record", "against", "overpass", "stratum", "score")) for r in own]
     assert len(keys) == len(set(keys))
     at = dict(zip(keys, own, strict=True))
-    truth = {k: at["msta", "truth", "am", "all", k] for k in ("accuracy", "coverage", "brier_skill")}
-    ahead = at["unet-msta", "truth", "am", "all", "accuracy_difference"]
+    truth = {k: at["msta", "truth", "pm", "all", k] for k in ("accuracy", "coverage", "brier_skill")}
+    ahead = at["unet-msta", "truth", "pm", "all", "accuracy_difference"]
     assert 0 < truth["coverage"]["value"] < 1 and truth["accuracy"]["n"] <= ahead["n"]
     net = next(r for r in rows if r["record"] == "unet" and r["split"] == "heldout" and r["score"] == "accuracy"
-               and (r["against"], r["overpass"], r["stratum"]) == ("truth", "am", "all"))  # fmt: skip
+               and (r["against"], r["overpass"], r["stratum"]) == ("truth", "pm", "all"))  # fmt: skip
     assert truth["accuracy"]["n"] < net["n"]  # it does not take the net's sample away
     (sheet,) = classic_rows.sheets(rows)
     assert {line[1] for line in sheet.lines} == {"MSTA (36 GHz)"} and len(sheet.lines[0]) == len(sheet.head)

@@ -281,7 +281,7 @@ def test_what_a_record_was_made_from():
 def test_fine_to_coarse(fused):
     one, run, _, _ = fused
     made, truth = shelf.coarse(one, run)
-    assert set(made) == {"fused", "fused_literal3", "fused_maxconf", "fused_ctc", *NETS, "esdr"}
+    assert set(made) == {"fused", "fused_literal3", "fused_maxconf", "fused_ctc", *NETS, "esdr", "climatology"}
     grid, wide = grid_of(one), Grid.of(truth)
     assert wide.step == pytest.approx(25067.525)
     rows, cols = wide.locate(*grid.lonlat())

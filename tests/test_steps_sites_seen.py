@@ -61,4 +61,5 @@ def test_the_tiny_run_at_points(scored):  # noqa: F811
     n = (np.isfinite(unet) & np.isfinite(label)).sum(axis=(0, 1))
     some = n >= held.sum()
     assert f"Accuracy: {some.sum():,} cells, n = {n[some].sum():,} cell-days" in said(drawn["score_maps"][0])
-    assert sites_seen.points(experiment(train=None, validate=None, **{"predict.method": "reanalysis"}), run) == []
+    nothing = experiment(train=None, validate=None, classics=None, **{"predict.method": "reanalysis"})
+    assert sites_seen.points(nothing, run) == []

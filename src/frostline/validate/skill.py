@@ -20,8 +20,8 @@ def skill(value: Array, reference: Array, best: Array | float = 1.0) -> Array:
     Brier score this is `scores.brier_skill`; of accuracy, with a constant as reference, Heidke's and Gilbert's idea
     (Wilks 2011, section 8.1.4).
 
-    >>> float(skill(np.array(0.95), np.array(0.9))), float(skill(np.array(0.05), np.array(0.1), 0.0))
-    (0.5, 0.5)
+    >>> [round(float(s), 9) for s in (skill(np.array(0.95), np.array(0.9)), skill(np.array(0.05), np.array(0.1), 0.0))]
+    [0.5, 0.5]
     """
     left = np.abs(best - np.asarray(value, float))
     whole = np.abs(best - np.asarray(reference, float))
