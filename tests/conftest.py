@@ -27,8 +27,3 @@ def real_data() -> Callable[[str], Path]:
         return path
 
     return find
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slips made on purpose go last: a process that has made them runs what follows many times slower."""
-    items.sort(key=lambda item: "test_mutations" in item.nodeid)
