@@ -2,30 +2,17 @@
 
 import json
 import re
-import sys
 
+import ablation
+import ablation_scores as kept
 import numpy as np
 import pytest
 import xarray as xr
 
-from conftest import REPOSITORY
 from frostline.steps.evidence import transition_days
 from twin_run import assembled, copied, scored, shared, toml  # noqa: F401
 
 TINY = ("twin.stations=40", "split.calibration_stations=0.4", "train.epochs=1")
-
-
-@pytest.fixture(scope="module")
-def tools():
-    """The scripts, which know each other by name only."""
-    sys.path.insert(0, str(REPOSITORY / "tools"))
-    try:
-        import ablation
-        import ablation_scores
-
-        yield ablation, ablation_scores
-    finally:
-        sys.path.remove(str(REPOSITORY / "tools"))
 
 
 def row(value, *, half=0.02, n=1000):
@@ -52,9 +39,8 @@ def made_up(*, seeds=(1, 2), **changes):
     return scores
 
 
-def test_means_over_seeds_and_passes_by_hand(tools):
+def test_means_over_seeds_and_passes_by_hand():
     """Two seeds, half widths .03 and .04: sqrt(.0009 + .0016) / 2 = .025."""
-    _, kept = tools
     key = ("unet", "truth", "am", "all", "accuracy")
     evening = ("unet", "truth", "pm", "all", "accuracy")
     scores = {
@@ -73,8 +59,7 @@ def test_means_over_seeds_and_passes_by_hand(tools):
     assert unsure.value == pytest.approx(0.93) and unsure.lo != unsure.lo
 
 
-def test_thresholds_are_held_one_by_one(tools):
-    _, kept = tools
+def test_thresholds_are_held_one_by_one():
     lines = kept.verdicts(made_up())
     assert not [line for line in lines if "not met" in line or "not known" in line]
     assert lines[0].startswith("- met: all inputs at least 3 points above reanalysis in the trained area, each seed 2")
@@ -105,8 +90,7 @@ def test_thresholds_are_held_one_by_one(tools):
     assert any(line.startswith("- shown: ECE of unet_raw against stations: 0.025") for line in lines)
 
 
-def test_a_seed_that_fails_is_not_hidden_by_the_mean(tools):
-    _, kept = tools
+def test_a_seed_that_fails_is_not_hidden_by_the_mean():
     scores = made_up()
     for one in ("am", "pm"):
         for seed, ahead in ((1, 0.01), (2, 0.15)):
@@ -116,9 +100,8 @@ def test_a_seed_that_fails_is_not_hidden_by_the_mean(tools):
     assert "not known" in kept.verdicts(scores)[3]
 
 
-def test_a_classic_is_held_against_the_net_on_its_own_cell_days(tools):
+def test_a_classic_is_held_against_the_net_on_its_own_cell_days():
     """It scores .97 on the few cells it knows, the net .95 on all; on those few the net is 1 point ahead, or behind."""
-    _, kept = tools
     for ahead, said in ((0.01, "- met:"), (-0.01, "- **not met**:")):
         scores = made_up(npr=0.97)
         for of_seed in scores.values():
@@ -128,9 +111,8 @@ def test_a_classic_is_held_against_the_net_on_its_own_cell_days(tools):
         assert line.startswith(said) and f"{100 * ahead:+.1f} [" in line and "(n 1200)" in line
 
 
-def test_his_numbers_stand_where_ours_do(tools):
+def test_his_numbers_stand_where_ours_do():
     """Table 2 of the paper in the columns of the same name; what he does not give is a dash."""
-    ablation, _ = tools
     head, _, *lines = ablation.table2(made_up(), "area:trained")
     column = [c.strip() for c in head.strip("|").split("|")]
     cells = [dict(zip(column, (c.strip() for c in line.strip("|").split("|")), strict=True)) for line in lines]
@@ -154,8 +136,7 @@ def test_restless_cells_by_hand():
 
 
 @pytest.mark.slow
-def test_one_command_makes_the_tables_and_does_nothing_twice(tools, tmp_path, capsys):
-    ablation, kept = tools
+def test_one_command_makes_the_tables_and_does_nothing_twice(tmp_path, capsys):
     file = toml(tmp_path / "tiny.toml")
     more = [word for setting in TINY for word in ("--set", setting)]
     words = ["--experiment", str(file), "--seeds", "5", "--folder", str(tmp_path / "out"), "--workers", "1"]
@@ -187,7 +168,7 @@ def test_one_command_makes_the_tables_and_does_nothing_twice(tools, tmp_path, ca
 
 
 @pytest.mark.slow
-def test_trees_are_scored_beside_the_net(tools, scored, tmp_path):  # noqa: F811
+def test_trees_are_scored_beside_the_net(scored, tmp_path):  # noqa: F811
     pytest.importorskip("sklearn", reason="boosted trees need scikit-learn")
     from trees import score_trees
 

@@ -7,8 +7,11 @@ import copy
 import doctest
 import json
 import shutil
-import sys
 
+import benchmark_manifest as kept
+import benchmark_scores as scores
+import benchmark_table as table
+import benchmark_twin as tool
 import numpy as np
 import pytest
 import xarray as xr
@@ -24,14 +27,6 @@ from frostline.runs import read_json, write_json
 from frostline.schema import record
 from frostline.steps.common import load
 from twin_run import assembled, copied, scored, shared, toml  # noqa: F401
-
-sys.path.insert(0, str(REPOSITORY / "tools"))
-import benchmark_manifest as kept
-import benchmark_scores as scores
-import benchmark_table as table
-import benchmark_twin as tool
-
-sys.path.remove(str(REPOSITORY / "tools"))
 
 
 @pytest.fixture(scope="module")

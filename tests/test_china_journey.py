@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import walk
 import xarray as xr
 
 from china_run import china, copied, play, reported, scored, shared  # noqa: F401
@@ -19,7 +20,6 @@ from frostline.steps import run_step
 from twin_run import run_in
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-import walk
 
 pytestmark = pytest.mark.slow
 FIGURES = (

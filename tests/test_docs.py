@@ -1,14 +1,14 @@
 """The documents keep their word: links resolve, examples run, generated pages are those of the code."""
 
-import importlib.util
 import json
 import re
 import tomllib
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+import reference
+import results
 import yaml
 
 from frostline import clock, store
@@ -22,15 +22,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
 PICTURE = ROOT / "docs" / "images" / "demo_maps.png"  # copied from a run of the demo, once there is one
-
-
-def tool(name: str) -> ModuleType:
-    """A script of tools/ as a module."""
-    spec = importlib.util.spec_from_file_location(f"tools_{name}", ROOT / "tools" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def text_of(page: Path) -> str:
@@ -78,7 +69,6 @@ def test_nothing_of_the_workshop_is_named(page: Path):
 
 
 def test_reference_page_is_made_from_the_models():
-    reference = tool("reference")
     for system, path in reference.PAGES.items():
         assert reference.page(system) == path.read_text(encoding="utf-8"), "run: make docs"
 
@@ -233,7 +223,6 @@ def test_changelog_says_which_numbers_changed():
 
 
 def test_rows_of_results_are_those_of_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    results = tool("results")
     key = {"record": "unet", "against": "truth", "split": "heldout", "overpass": "am", "stratum": "area:heldout"}
     score = key | {"score": "accuracy", "value": 0.93649, "lo": 0.9, "hi": 0.951, "n": 61320, "skill": 0.4321}
     undefined = key | {"score": "mcc", "value": None, "lo": None, "hi": None, "n": 61320, "skill": None}

@@ -6,7 +6,6 @@ writes them anew and fails, so that the run that wrote them is never the one tha
 are in `golden/demo_north.json` and `golden/demo_china.json`, compared by `tools/golden.py` (minutes: not a test).
 """
 
-import importlib.util
 import json
 import os
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import golden
 from china_run import scored as china_scored  # noqa: F401
 from conftest import REPOSITORY
 from frostline import store
@@ -23,16 +23,6 @@ from twin_run import assembled, scored, shared  # noqa: F401
 GOLDEN = REPOSITORY / "tests" / "golden"
 SEASON = ("frozen_days", "days_seen", "transitions")
 WRITE = os.environ.get("FROSTLINE_GOLDEN") == "write"
-
-
-def tool():
-    spec = importlib.util.spec_from_file_location("tools_golden", REPOSITORY / "tools" / "golden.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-golden = tool()
 
 
 def compare(run, name, **more):

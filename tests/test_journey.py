@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import walk
 import xarray as xr
 
 from frostline import store
@@ -22,7 +23,6 @@ from frostline.steps.common import grid_of
 from twin_run import assembled, copied, experiment, finished, play, run_in, scored, shared, shown, toml  # noqa: F401
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-import walk
 
 pytestmark = pytest.mark.slow
 

@@ -1,11 +1,9 @@
 """Teachers beside the states in the tiny run; labels at SMAP's own minutes; the study that chose among them."""
 
-import sys
-
+import labels_scores
 import numpy as np
 import pytest
 
-from conftest import REPOSITORY
 from frostline import store
 from frostline.errors import ConfigError
 from frostline.grid import regular
@@ -157,17 +155,7 @@ def test_observed_labels_are_those_at_the_times_of_the_files(brief, tmp_path):  
 # --- the study
 
 
-@pytest.fixture(scope="module")
-def scores_of_study():
-    sys.path.insert(0, str(REPOSITORY / "tools"))
-    try:
-        import labels_scores
-    finally:
-        sys.path.pop(0)
-    return labels_scores
-
-
-def test_the_study_takes_its_interval_over_seeds(scores_of_study):
+def test_the_study_takes_its_interval_over_seeds():
     """Seeds of +1, +2 and +3 points: 2 +- 4.3027 x 1 / sqrt(3) = 2 +- 2.4842, whatever each seed's own interval."""
     row = {
         "against": "truth",
@@ -187,5 +175,5 @@ def test_the_study_takes_its_interval_over_seeds(scores_of_study):
         }
         for seed, v in ((11, 0.01), (12, 0.02), (13, 0.03))
     }
-    (found,) = scores_of_study.figures(made, ["soft"], "states", "teach", ": net")
+    (found,) = labels_scores.figures(made, ["soft"], "states", "teach", ": net")
     assert "+0.0200 [-0.0048, +0.0448]" in found and "| 60 | 0.10 |" in found and "| abc |" in found

@@ -1,28 +1,15 @@
 """The study of fusion: each set of members is fused by itself, from links, and judged beside the reanalysis."""
 
-import sys
-
 import pytest
+import studies_fusion as study
 
 from china_run import scored, shared, tables  # noqa: F401
-from conftest import REPOSITORY
 from frostline.report import toml
 from frostline.runs import read_json
 
 
-@pytest.fixture(scope="module")
-def study():
-    sys.path.insert(0, str(REPOSITORY / "tools"))
-    try:
-        import studies_fusion
-
-        yield studies_fusion
-    finally:
-        sys.path.remove(str(REPOSITORY / "tools"))
-
-
 @pytest.mark.slow
-def test_members_are_fused_from_links_and_judged(study, scored, tmp_path, capsys, monkeypatch):  # noqa: F811
+def test_members_are_fused_from_links_and_judged(scored, tmp_path, capsys, monkeypatch):  # noqa: F811
     monkeypatch.setattr(study, "MEMBERS", {"nets, recalibrated": study.MEMBERS["nets, recalibrated"]})
     file = tmp_path / "tiny.toml"
     file.write_text(toml(tables()) + "\n", encoding="utf-8")

@@ -2,12 +2,11 @@
 
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
+import studies_models as study
 
-from conftest import REPOSITORY
 from frostline import store
 from frostline.runs import Run
 from frostline.steps import run_step
@@ -17,19 +16,8 @@ from twin_run import assembled, copied, shared, toml  # noqa: F401
 MORE = ("twin.stations=12", "validate.resamples=20", "train.width=2", "train.depth=1")
 
 
-@pytest.fixture(scope="module")
-def study():
-    sys.path.insert(0, str(REPOSITORY / "tools"))
-    try:
-        import studies_models
-
-        yield studies_models
-    finally:
-        sys.path.remove(str(REPOSITORY / "tools"))
-
-
 @pytest.mark.slow
-def test_the_study_compares_on_one_earth_and_makes_nothing_twice(study, assembled, tmp_path, capsys, monkeypatch):  # noqa: F811
+def test_the_study_compares_on_one_earth_and_makes_nothing_twice(assembled, tmp_path, capsys, monkeypatch):  # noqa: F811
     monkeypatch.setattr(study, "COMMON", ("train.compare=[]", "train.epochs=1"))
     out = tmp_path / "out"
     copied(assembled, out / "1" / "earth")

@@ -1,26 +1,12 @@
 """The study of a sensor out: its means by hand, and its rows from a tiny Earth, made once."""
 
-import sys
-
 import pytest
+import studies_sensors as study
 
-from conftest import REPOSITORY
 from twin_run import assembled, copied, scored, shared, toml  # noqa: F401
 
 
-@pytest.fixture(scope="module")
-def study():
-    """The script."""
-    sys.path.insert(0, str(REPOSITORY / "tools"))
-    try:
-        import studies_sensors
-
-        yield studies_sensors
-    finally:
-        sys.path.remove(str(REPOSITORY / "tools"))
-
-
-def test_rows_by_hand(study):
+def test_rows_by_hand():
     """Two seeds of .90 and .92 with half widths .03 and .04: .91, and sqrt(.0009 + .0016) / 2 = .025."""
     score = {"overpass": "pooled", "stratum": "all", "score": "accuracy", "record": "dropout 0.1"}
     kept = {
@@ -39,7 +25,7 @@ def test_rows_by_hand(study):
 
 
 @pytest.mark.slow
-def test_one_command_makes_the_rows_and_does_nothing_twice(study, assembled, tmp_path, capsys):  # noqa: F811
+def test_one_command_makes_the_rows_and_does_nothing_twice(assembled, tmp_path, capsys):  # noqa: F811
     copied(assembled, tmp_path / "earths" / "1")
     words = ["--experiment", str(toml(tmp_path / "tiny.toml")), "--seeds", "1", "--shares", "0.5", "--epochs", "1"]
     words += ["--folder", str(tmp_path / "out"), "--take", str(tmp_path / "earths"), "--workers", "1"]
@@ -56,14 +42,14 @@ def test_one_command_makes_the_rows_and_does_nothing_twice(study, assembled, tmp
 
 
 @pytest.mark.slow
-def test_nets_of_a_finished_run_are_judged_without_training(study, scored, tmp_path, capsys):  # noqa: F811
+def test_nets_of_a_finished_run_are_judged_without_training(scored, tmp_path, capsys):  # noqa: F811
     study.main(["--experiment", str(toml(tmp_path / "tiny.toml")), "--run", str(scored)])
     said = capsys.readouterr().out
     assert "| unet without amsr2: accuracy against truth, heldout, pooled, all" in said
     assert "| unet without smap-unet: accuracy_difference against truth, heldout, pooled, area:heldout" in said
 
 
-def test_an_unfinished_earth_is_refused(study, tmp_path):
+def test_an_unfinished_earth_is_refused(tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "steps.json").write_text('{"twin": {}}')
     with pytest.raises(SystemExit, match="no finished stack"):

@@ -1,28 +1,16 @@
 """The study of the trends: its pairs of Earths are the twin's own, and what it counts is what was put in."""
 
-import sys
-
 import numpy as np
 import pytest
+import studies_trends as study
 
-from conftest import REPOSITORY
 from frostline.grid import named
 from frostline.trends import regional_means, table
 from frostline.twin.long import long_earth
 
 
-@pytest.fixture(scope="module")
-def study():
-    sys.path.insert(0, str(REPOSITORY / "tools"))
-    try:
-        import studies_trends
-    finally:
-        sys.path.pop(0)
-    return studies_trends
-
-
 @pytest.mark.slow
-def test_the_pairs_are_the_twins_own_earths(study):
+def test_the_pairs_are_the_twins_own_earths():
     """Each Earth of the joint march, still and warmed, is what the twin makes of the same seed alone."""
     grid = named("M09").around(*study.PLACE, (4, 4))
     both = study.earths([3, 5], 4, 2001, 2001)["frozen"].values
@@ -34,7 +22,7 @@ def test_the_pairs_are_the_twins_own_earths(study):
         assert (alone == joint).mean() > 0.9999
 
 
-def test_made_series_have_the_slope_that_is_prescribed(study):
+def test_made_series_have_the_slope_that_is_prescribed():
     """Weather with hardly a year of it left out: the mean of many seeds is the slope, the intervals hold it."""
     parts = []
     for seed in range(6):
@@ -47,14 +35,14 @@ def test_made_series_have_the_slope_that_is_prescribed(study):
     assert np.mean([p["sen"] for p in parts]) > 0.88
 
 
-def test_what_counts_as_held(study):
+def test_what_counts_as_held():
     rows = [{"slope": 1.0, "lo": 0.5, "hi": 1.5, "slope_ols": 1.2, "lo_ols": 1.1, "hi_ols": 1.3}] * 2
     found = study.held(rows, [1.5, 1.6])
     assert found["sen"].tolist() == [True, False] and found["ols"].tolist() == [False, False]
     assert found["sen_off"].tolist() == pytest.approx([-0.5, -0.6]) and found["width"].tolist() == [1.0, 1.0]
 
 
-def test_memory_has_variance_one_and_the_lag_that_is_asked_for(study):
+def test_memory_has_variance_one_and_the_lag_that_is_asked_for():
     e = study.memory(np.random.default_rng(0), 0.6, (2000, 50))
     assert e.std() == pytest.approx(1, abs=0.02)
     assert np.mean(e[1:] * e[:-1]) == pytest.approx(0.6, abs=0.02)

@@ -1,11 +1,10 @@
 """Intervals of collocation by hand, near 1, and how often they hold the truth; ranks whatever the order of products."""
 
-import importlib.util
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
+import studies_collocation as studies
 from scipy.special import expit, logit
 
 from frostline.config_china import CollocateTable
@@ -15,16 +14,6 @@ from frostline.twin.injector import inject
 from frostline.validate.collocation import _reach, collocate, with_intervals
 from frostline.validate.collocation_doubts import preconditions
 from frostline.validate.moments import moments
-
-TOOL = Path(__file__).resolve().parent.parent / "tools" / "studies_collocation.py"
-
-
-@pytest.fixture(scope="module")
-def studies():
-    spec = importlib.util.spec_from_file_location("studies_collocation", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_bounds_by_hand():
@@ -51,7 +40,7 @@ def test_what_has_no_interval():
     assert np.isnan(_reach(value, drawn, worth=np.full(3, 500.0), blocks=1.0, level=0.9)[0]).all()
 
 
-def test_ranks_belong_to_products_and_not_to_places(studies):
+def test_ranks_belong_to_products_and_not_to_places():
     """Orders that cycle three are where sorting indices (which published code returns) differ from ranks."""
     psi, eta = {"x": 0.95, "y": 0.88, "z": 0.8}, {"x": 0.96, "y": 0.9, "z": 0.82}
     records = inject(studies.truth(20, 4, seed=2), psi, eta, length=0, seed=2)
@@ -78,18 +67,18 @@ def test_the_default_of_the_package_is_that_of_the_experiment_file():
     assert with_intervals.__kwdefaults__["level"] == CollocateTable().confidence
 
 
-def test_a_decade_tells_within_two_points(studies):
+def test_a_decade_tells_within_two_points():
     line = studies.recovery("x", years=11, pooled=1, runs=12, persistence=0.0, share=0.3, seed=5)
     assert line.held, line.text
 
 
 @pytest.mark.parametrize("persistence", [0.0, 0.8])
-def test_ninety_percent_intervals_hold_the_truth(studies, persistence):
+def test_ninety_percent_intervals_hold_the_truth(persistence):
     """500 decades each; three seeds gave .90-.97 and .90-.95."""
     lines = studies.coverage("x", studies.PSI, studies.ETA, persistence, repeats=500, seed=3)
     assert all(line.held for line in lines), [line.text for line in lines]
 
 
-def test_errors_that_last_are_warned_of(studies):
+def test_errors_that_last_are_warned_of():
     lines = studies.coverage("x", studies.PSI, studies.ETA, 0.95, repeats=50, seed=3)
     assert "disagreement persists" in lines[-1].text

@@ -1,13 +1,11 @@
 """Every score that a run or docs/results.md shows has its n, its interval and its skill over climatology."""
 
-import sys
 from pathlib import Path
 
 import pytest
+import walk
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-import walk  # noqa: E402
 
 ROW = {"record": "unet", "against": "truth", "split": "heldout", "overpass": "am", "stratum": "all",
        "score": "accuracy", "value": 0.95, "lo": 0.9, "hi": 0.97, "n": 9, "skill": 0.5}  # fmt: skip
