@@ -15,6 +15,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What stands on a whole tiny run (the folder `shared`) is slow: plain `make` does without such runs."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
     """`real_data("folder/file")` -> Path under FROSTLINE_DATA (default ../shared/data), or a skip."""

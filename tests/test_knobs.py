@@ -150,6 +150,8 @@ KNOBS: dict[str, Knob] = {
     "split.validation_boxes": train([[0.0, 0.0, 0.25, 0.25]], "history"),
     "split.heldout_stations": Knob(0.9, "assemble", "stack"),
     "split.calibration_stations": Knob(0.5, "assemble", "stack", along={"predict.calibrate": "temperature"}),
+    "split.station_block": Knob(9, "assemble", "stack"),
+    "split.station_buffer": Knob(6, "assemble", "stack"),
     "split.buffer_days": train(2),
     "split.buffer_cells": train(3),
     "train.inputs": train(["tb_1v", "tb_1h"]),

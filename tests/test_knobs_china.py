@@ -36,11 +36,7 @@ MONTH = {
     "export.cog": [],
 }
 # a year of another place, for what the twin itself obeys
-YEAR = {
-    "grid.shape": [6, 6],
-    "twin.stations": 3,
-    "split.train": [["2016-01-01", "2016-03-31"]],
-}
+YEAR = {"grid.shape": [6, 6], "twin.stations": 3, "split.train": [["2016-01-01", "2016-03-31"]]}
 
 
 @dataclass(frozen=True)
@@ -162,6 +158,8 @@ KNOBS: dict[str, Knob] = {
     "split.heldout_boxes": train([[0.0, 0.5, 1.0, 1.0]]),
     "split.validation_boxes": train([[0.0, 0.0, 0.5, 0.5]], "history"),
     "split.heldout_stations": month(0.9, "sites"),
+    "split.station_block": month(9, "sites"),
+    "split.station_buffer": month(6, "sites"),
     "split.buffer_days": train(10),
     "split.buffer_cells": train(2, beside={"split.heldout_boxes": [[0.0, 0.75, 1.0, 1.0]]}),
     "train.targets": train(["esdr"], along={"fuse.members": ["convlstm_esdr"]}),

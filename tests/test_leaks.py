@@ -128,7 +128,8 @@ def stations(**changes):
         "lon": [-147.5, -155.7, -160.5, 91.9],
         "lat": [65.0, 68.5, 55.3, 31.4],
         "role": ["train", "train", "heldout", "network"],
-        "cell": [10, 20, 30, 40],
+        "row": [10, 20, 30, 40],
+        "col": [5, 5, 5, 5],
     }
     return {k: np.array(changes.get(k, v)) for k, v in given.items()}
 
@@ -139,7 +140,7 @@ def test_stations_of_their_own_are_let_be():
     assert shared_stations(**namesake) == []  # 1500 km away, in another network
     nameless = stations(site=["unnamed", "", "unnamed", ""], network=["A"] * 4)
     assert shared_stations(**nameless) == []
-    one_role = stations(role=["train", "train", "train", "buffer"], lon=[10.0] * 4, lat=[60.0] * 4, cell=[1] * 4)
+    one_role = stations(role=["train", "train", "train", "buffer"], lon=[10.0] * 4, lat=[60.0] * 4, row=[1] * 4)
     assert shared_stations(**one_role) == []
 
 
@@ -155,12 +156,20 @@ def test_stations_of_their_own_are_let_be():
         ({"site": ["X", "Ivotuk", "x", "N"], "lon": [np.nan, 0, 1, 2]}, (0, 2, "have one name")),  # place unknown
         # another name 0.556 km away: 0.005 degree of latitude
         ({"lon": [-147.5, -155.7, -160.5, -155.7], "lat": [65.0, 68.5, 55.3, 68.505]}, (1, 3, "are 0.6 km apart")),
-        ({"cell": [10, 20, 10, 40]}, (0, 2, "share a cell")),
-        ({"role": ["validation", "train", "heldout", "network"], "cell": [10, 20, 10, 40]}, (0, 2, "share a cell")),
+        ({"row": [10, 20, 10, 40]}, (0, 2, "share a cell")),
+        ({"role": ["validation", "train", "heldout", "network"], "row": [10, 20, 10, 40]}, (0, 2, "share a cell")),
     ],
 )  # fmt: skip
 def test_a_station_that_teaches_and_judges_is_found(changes, pair):
     assert shared_stations(**stations(**changes)) == [pair]
+
+
+def test_a_neighbor_within_the_buffer_of_stations_is_found():
+    near = stations(row=[10, 20, 13, 40], col=[5, 5, 7, 5])  # 3 rows and 2 columns from the first
+    assert shared_stations(**near, buffer_cells=2) == []
+    assert shared_stations(**near, buffer_cells=3) == [(0, 2, "are 3 cells apart, with a buffer of 3")]
+    nowhere = stations(row=[-1, 20, 0, 40], col=[-1, 5, 0, 5])  # outside the grid is no neighbor of its corner
+    assert shared_stations(**nowhere, buffer_cells=3) == []
 
 
 def test_across_the_date_line_and_at_the_pole_near_is_near():
@@ -168,7 +177,7 @@ def test_across_the_date_line_and_at_the_pole_near_is_near():
     assert [p[:2] for p in shared_stations(**across)] == [(0, 2)]  # 0.09 km
     pole = stations(lon=[0.0, 0, 180.0, 90], lat=[89.999, 10, 89.999, 20])
     assert [p[:2] for p in shared_stations(**pole)] == [(0, 2)]  # 0.22 km
-    outside = stations(cell=[-1, -1, -1, -1])
+    outside = stations(row=[-1, -1, -1, -1])
     assert shared_stations(**outside) == []
 
 

@@ -10,6 +10,8 @@ from frostline.learn.train import train
 from learn_stack import split
 from learn_steps import INPUTS, STATICS, step_stack
 
+pytestmark = pytest.mark.slow
+
 
 def quick(stack, tmp_path, **options):
     """A training of a second."""

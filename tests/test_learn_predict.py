@@ -132,6 +132,7 @@ def test_order_of_the_stack_does_not_matter():
     np.testing.assert_array_equal(one[0], two[0])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_record(tmp_path):
     peaks = []
     for days in (12, 36):

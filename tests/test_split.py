@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from scipy.ndimage import maximum_filter
 
 from frostline.errors import ConfigError
 from frostline.grid import named
-from frostline.split import Split, cell_roles, day_roles
+from frostline.split import Split, cell_roles, day_roles, station_roles
 
 GRID = named("N09").around(140.0, 57.0, (20, 20))
 
@@ -44,3 +45,20 @@ def test_cells_of_a_box_and_its_buffer_are_not_trained():
         cell_roles(Split((), (), (), heldout_boxes=((0, 0, 1, 1),)), GRID)
     with pytest.raises(ConfigError, match=r"within 0\.\.1"):
         cell_roles(Split((), (), (), heldout_boxes=((0, 0, 1, 2),)), GRID)
+
+
+def test_stations_of_a_block_share_a_role_and_a_buffer_parts_the_roles():
+    cells = np.full((40, 40), "train")
+    rows, cols = (v.ravel() for v in np.mgrid[:40, :40])
+    blocks = {"heldout_stations": 0.3, "calibration_stations": 0.2, "station_block": 8}
+    role = station_roles(Split((), (), (), **blocks), cells, rows, cols).reshape(5, 8, 5, 8).swapaxes(1, 2)
+    assert (role == role[:, :, :1, :1]).all()
+    assert {*np.unique(role)} == {"train", "calibrate", "heldout"}
+
+    apart = station_roles(Split((), (), (), station_buffer=2, **blocks), cells, rows, cols).reshape(40, 40)
+    whole = role.swapaxes(1, 2).reshape(40, 40)
+    assert ((apart == "heldout") == (whole == "heldout")).all()  # who judges is not changed by a buffer
+    for one, others in (("heldout", ("calibrate", "train")), ("calibrate", ("train",))):
+        wide = maximum_filter(apart == one, 5)
+        assert not (wide & np.isin(apart, others)).any()
+        assert np.isin(apart[~maximum_filter(np.isin(whole, ["heldout", "calibrate"]), 5)], "train").all()

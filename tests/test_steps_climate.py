@@ -17,6 +17,8 @@ from frostline.season import BOTH, FLAGS
 from frostline.steps import climate
 from frostline.steps.climate import season, yearly_seasons
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (2, 3)
 FIRST, LAST = 1984, 1997  # twelve whole frost years: 1985 to 1996, and 1984 too
 GRID = named("M09").around(97.0, 36.0, SHAPE)

@@ -21,6 +21,8 @@ from frostline.steps.decades_states import _smap
 from frostline.twin.long import long_ground
 from frostline.twin.orbits import swath
 
+pytestmark = pytest.mark.slow
+
 GRID = named("M09").around(97.0, 36.0, (8, 8))
 LON = GRID.lonlat()[0]
 TABLES = {

@@ -19,6 +19,8 @@ from frostline.steps.given_scores import score_sites
 from frostline.validate.moments import cell_moments
 from given_run import AIR_YEARS, MELT_YEARS, SHORT, SPARSE, STATIONS, experiment, files, play
 
+pytestmark = pytest.mark.slow
+
 ZERO = 273.15
 
 

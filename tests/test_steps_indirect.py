@@ -18,6 +18,8 @@ from frostline.steps.common import load
 from frostline.tally import TABLE
 from frostline.validate.moments import moments
 
+pytestmark = pytest.mark.slow
+
 SETS = [
     ["fused", "stations", "reanalysis"],
     ["convlstm_smap", "convlstm_esdr", "reanalysis"],

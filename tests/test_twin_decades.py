@@ -16,6 +16,8 @@ from frostline.twin import column, decades, decades_ground, decades_sites, long,
 from frostline.twin.long import LONG_BIAS, long_earth, long_ground, long_march
 from frostline.twin.long_hours import _fallen, long_hours, utc_hours
 
+pytestmark = pytest.mark.slow
+
 GRID = named("M09").around(97.0, 36.0, (4, 5))
 NO_BIAS = replace(LONG_BIAS, terrain_fwhm=0, parameter_fwhm=0, snowfall=1, weather_sd=0, static_sd=0, spring=0,
                   offset=0, freezing_point=-0.2)  # fmt: skip

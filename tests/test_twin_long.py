@@ -18,6 +18,8 @@ from frostline.twin.long import (
     sensor_on,
 )
 
+pytestmark = pytest.mark.slow
+
 GRID = named("M09").around(97.0, 36.0, (4, 5))
 
 

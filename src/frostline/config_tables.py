@@ -60,6 +60,12 @@ class SplitTable(Table):
     heldout_boxes: tuple[Box, ...] = Field((), description="top, left, bottom, right shares kept from training")
     validation_boxes: tuple[Box, ...] = Field((), description="boxes whose cells choose the epoch")
     heldout_stations: Share = Field(0.25, description="share of stations that never teach")
+    station_block: Annotated[int, Field(ge=1)] = Field(
+        1, description="stations of a block of so many by so many cells have one role"
+    )
+    station_buffer: Annotated[int, Field(ge=0)] = Field(
+        0, description="cells around stations that judge whose other stations teach nobody"
+    )
     buffer_days: Annotated[int, Field(ge=0)] = Field(10, description="days given up between roles")
     buffer_cells: Annotated[int, Field(ge=0)] = Field(4, description="cells given up around boxes")
 

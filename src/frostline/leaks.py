@@ -93,16 +93,20 @@ def touch(taught: CellDays, judged: CellDays, *, buffer_days: int, buffer_cells:
     )
 
 
-def shared_stations(*, site: Any, network: Any, lon: Any, lat: Any, role: Any, cell: Any) -> list[tuple[int, int, str]]:
+def shared_stations(
+    *, site: Any, network: Any, lon: Any, lat: Any, role: Any, row: Any, col: Any, buffer_cells: int = 0
+) -> list[tuple[int, int, str]]:
     """Stations that judge and also teach, under another name or in another archive: (teacher, judge, why).
 
     All are (station,): names, degrees (NaN where unknown), roles (`JUDGES` judge, `NOBODY` neither, all others
-    teach) and a number of the cell (below 0: none). One station is what lies less than SAME_PLACE_KM away or has
+    teach), row and column of the cell (below 0: none). One station is what lies less than SAME_PLACE_KM away or has
     the same name, but for case and punctuation, in the same network or within NAMESAKE_KM. Stations of one cell
-    share its labels and count as one. Days do not matter: what a net learns of a station's site stays for years.
+    share its labels and count as one; so do those at most `buffer_cells` rows and columns apart, where a split
+    promises that. Days do not matter: what a net learns of a station's site stays for years.
     """
     names, nets = ([plain(str(v)) for v in np.asarray(values)] for values in (site, network))
-    lon, lat, cell, role = np.asarray(lon, float), np.asarray(lat, float), np.asarray(cell), np.asarray(role, str)
+    lon, lat, role = np.asarray(lon, float), np.asarray(lat, float), np.asarray(role, str)
+    row, col = np.asarray(row, int), np.asarray(col, int)
     judges = np.flatnonzero(np.isin(role, JUDGES))
     teachers = np.flatnonzero(~np.isin(role, (*JUDGES, *NOBODY)))
     known = np.array([n not in NAMELESS for n in names], bool)
@@ -113,9 +117,11 @@ def shared_stations(*, site: Any, network: Any, lon: Any, lat: Any, role: Any, c
         near = km < SAME_PLACE_KM
         namesake = known[teachers] & (name[teachers] == name[judge])
         namesake &= ~(km > NAMESAKE_KM) | (nets_[teachers] == nets_[judge])
-        together = (cell[teachers] == cell[judge]) & (cell[judge] >= 0)
+        cells = np.maximum(np.abs(row[teachers] - row[judge]), np.abs(col[teachers] - col[judge]))
+        together = (cells <= buffer_cells) & (row[teachers] >= 0) & (row[judge] >= 0)
         for k in np.flatnonzero(near | namesake | together).tolist():
-            why = "have one name" if namesake[k] else f"are {km[k]:.1f} km apart" if near[k] else "share a cell"
+            beside = "share a cell" if cells[k] == 0 else f"are {cells[k]} cells apart, with a buffer of {buffer_cells}"
+            why = "have one name" if namesake[k] else f"are {km[k]:.1f} km apart" if near[k] else beside
             found.append((int(teachers[k]), judge, why))
     return found
 

@@ -25,7 +25,8 @@ class Split:
     `heldout_boxes` judge, `validation_boxes` choose the epoch; each is (top, left, bottom, right) as shares of
     the window's rows and columns. `buffer_days` around every change of role and `buffer_cells` around every box
     belong to nobody. `heldout_stations` is the share of cells whose stations never teach, `calibration_stations` that
-    of those whose stations neither teach nor judge.
+    of those whose stations neither teach nor judge. Stations of a block of `station_block` x `station_block` cells have
+    one role, and between stations of two roles at least `station_buffer` cells belong to nobody.
     """
 
     train: tuple[Period, ...]
@@ -37,6 +38,8 @@ class Split:
     buffer_cells: int = 2
     heldout_stations: float = 0.25
     calibration_stations: float = 0.0
+    station_block: int = 1
+    station_buffer: int = 0
 
     def __post_init__(self) -> None:
         spans = [(np.datetime64(a), np.datetime64(b), role) for role in ROLES for a, b in getattr(self, role)]
@@ -92,18 +95,32 @@ def cell_roles(split: Split, grid: Grid) -> np.ndarray:
 def station_roles(split: Split, cells: np.ndarray, rows: Any, cols: Any) -> np.ndarray:
     """The role of stations in cells of some roles (y, x), (station,): train, heldout, calibrate, or buffer for nobody.
 
-    It is drawn from the cell's place: stations of a cell share it and keep it when others come or go. Those in
-    held-out and validation boxes never teach.
+    It is drawn from the block's place: stations of a block share it and keep it when others come or go. Those in
+    held-out and validation boxes never teach. Who is at most `station_buffer` rows and columns from one that judges
+    neither teaches nor calibrates; who is that near to one that calibrates does not teach.
 
     >>> s = Split((), (), (), heldout_stations=0.5)
     >>> station_roles(s, np.array([["train", "train", "", "heldout"]]), [0, 0, 0, 0], [0, 1, 2, 3]).tolist()
     ['heldout', 'train', 'buffer', 'heldout']
     """
-    cell, judging = cells[rows, cols], split.heldout_stations
-    drawn = np.array([draw(int(r), int(c)) for r, c in zip(rows, cols, strict=True)])
+    rows, cols = np.asarray(rows, int), np.asarray(cols, int)
+    cell, judging, block = cells[rows, cols], split.heldout_stations, split.station_block
+    drawn = np.array([draw(int(r), int(c)) for r, c in zip(rows // block, cols // block, strict=True)])
     others = np.where(drawn < judging + split.calibration_stations, "calibrate", "train")
     inside = np.where(drawn < judging, "heldout", others)
-    return np.where(cell == "train", inside, np.where(cell == "", "buffer", "heldout"))
+    role = np.where(cell == "train", inside, np.where(cell == "", "buffer", "heldout"))
+    for above, below in (("heldout", ("calibrate", "train")), ("calibrate", ("train",))):
+        near = _near(rows, cols, role == above, split.station_buffer)
+        role = np.where(near & np.isin(role, below), "buffer", role)
+    return role
+
+
+def _near(rows: np.ndarray, cols: np.ndarray, those: np.ndarray, cells: int) -> np.ndarray:
+    """Which stations (station,) have one of `those` at most `cells` rows and columns away; none has for 0 cells."""
+    near = np.zeros(len(rows), bool)
+    for r, c in zip(rows[those].tolist(), cols[those].tolist(), strict=True) if cells else ():
+        near |= (np.abs(rows - r) <= cells) & (np.abs(cols - c) <= cells)
+    return near
 
 
 def draw(row: int, col: int) -> float:

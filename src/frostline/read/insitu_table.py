@@ -48,7 +48,7 @@ def read_table(
     if lost:
         problems.append(Problem(str(path), f"{lost} times cannot be read"))
     shift = ZERO_CELSIUS if unit == "K" else 0.0
-    celsius, lon, lat = (_number(data[n]) for n in ("temperature", "lon", "lat"))
+    celsius, lon, lat = (numbers(data[n]) for n in ("temperature", "lon", "lat"))
     keys = [np.asarray(data[n]).astype(str) if n in data else None for n in ("network", "site", "depth", "sensor")]
     joined = np.array(["\x1f".join(k) for k in zip(*(k for k in keys if k is not None), strict=True)])
     series = []
@@ -64,8 +64,8 @@ def read_table(
             network=sanitise(network) if network else "table",
             lon=float((lon[one] + 180) % 360 - 180),
             lat=float(lat[one]),
-            elevation=float(_number(data["elevation"])[one]) if "elevation" in data else float("nan"),
-            depth=float(_number(data["depth"])[one]) if "depth" in data else float("nan"),
+            elevation=float(numbers(data["elevation"])[one]) if "elevation" in data else float("nan"),
+            depth=float(numbers(data["depth"])[one]) if "depth" in data else float("nan"),
             times=times[mine],
             temperature=np.empty(0, np.float32),
             sensor=sanitise(sensor) if sensor else "",
@@ -105,7 +105,8 @@ def _filled(column: Any) -> Array:
     return np.where(mask, fill[kind], data) if kind in fill else data
 
 
-def _number(column: Array) -> Array:
+def numbers(column: Array) -> Array:
+    """A column as float64, NaN where there is no number."""
     if column.dtype.kind in "fiu":
         return column.astype(float)
     out = np.full(column.size, np.nan)

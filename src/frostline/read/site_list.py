@@ -8,7 +8,7 @@ import numpy as np
 
 from frostline.errors import InputError
 from frostline.read.gate import inspect_file, reading
-from frostline.read.insitu_table import columns_of
+from frostline.read.insitu_table import columns_of, numbers
 
 Array = np.ndarray
 NAMES = ("name", "site")  # what the column of names may be called
@@ -34,7 +34,7 @@ def read_site_list(path: str | Path) -> tuple[Array, Array, Array]:
     names = np.array([str(n).strip() for n in table[str(key)]], dtype=str)
     if not len(names):
         raise InputError("E-INPUT-SCHEMA", where=path, cause="the list holds no site")
-    lon, lat = _degrees(table["lon"]), _degrees(table["lat"])
+    lon, lat = numbers(table["lon"]), numbers(table["lat"])
     nameless = np.flatnonzero(names == "")
     if len(nameless):
         rows = ", ".join(str(i + 1) for i in nameless[:SHOWN])
@@ -61,17 +61,6 @@ def _columns(path: Path) -> dict[str, Array]:
     with reading(path):
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
     return {str(name).strip().lower(): table[name].to_numpy(dtype=object) for name in table.columns}
-
-
-def _degrees(column: Array) -> Array:
-    """Numbers, NaN where there is none."""
-    out = np.full(len(column), np.nan)
-    for i, text in enumerate(column):
-        try:
-            out[i] = float(text)
-        except (TypeError, ValueError):
-            continue
-    return out
 
 
 def _some(told: list[str]) -> str:

@@ -132,6 +132,8 @@ def split_of(experiment: Gridded) -> Split | None:
         buffer_days=table.buffer_days,
         buffer_cells=table.buffer_cells,
         heldout_stations=table.heldout_stations,
+        station_block=table.station_block,
+        station_buffer=table.station_buffer,
         calibration_stations=table.calibration_stations if isinstance(table, NorthSplitTable) else 0.0,
     )
 

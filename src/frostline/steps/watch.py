@@ -37,7 +37,7 @@ def watch(experiment: North | China, run: Run) -> list[str]:
 
 def watch_stations(experiment: North | China, run: Run) -> list[str]:
     """The same of the stations alone, which can be known before hours of training."""
-    return _judge(_station_leaks(grid_of(experiment), run), run)
+    return _judge(_station_leaks(experiment, run), run)
 
 
 def found(experiment: North | China, run: Run) -> list[str]:
@@ -50,7 +50,7 @@ def found(experiment: North | China, run: Run) -> list[str]:
     split, grid = split_of(experiment), grid_of(experiment)
     if split is None or experiment.train is None:
         return []  # nothing is taught
-    lines = _station_leaks(grid, run)
+    lines = _station_leaks(experiment, run)
     days, (day_role, cell_role) = days_of(experiment).astype("datetime64[D]"), roles(experiment)
     everywhere: tuple[Rectangle, ...] = ((0, 0, *grid.shape),)
     judged = [CellDays("held-out days", days[day_role == "heldout"], everywhere)]
@@ -220,15 +220,17 @@ def _judge(lines: list[str], run: Run) -> list[str]:
     return lines
 
 
-def _station_leaks(grid: Grid, run: Run) -> list[str]:
+def _station_leaks(experiment: North | China, run: Run) -> list[str]:
     """Stations that teach and judge, a line a pair."""
     if not run.path("sites.nc").exists():
         return []
     sites = load(run.path("sites.nc"))
     names = {n: sites[n].values.astype(str) for n in ("site", "network", "role")}
     places = {n: sites[n].values for n in ("lon", "lat")}
-    rows, cols = grid.locate(places["lon"], places["lat"])
-    pairs = shared_stations(**names, **places, cell=np.where(rows < 0, -1, rows * grid.shape[1] + cols))
+    row, col = grid_of(experiment).locate(places["lon"], places["lat"])
+    split = split_of(experiment)
+    buffer = split.station_buffer if split is not None else 0
+    pairs = shared_stations(**names, **places, row=row, col=col, buffer_cells=buffer)
     told_as = [f"{n}/{s}" for n, s in zip(names["network"], names["site"], strict=True)]
     return [f"stations {told_as[a]}, which teaches, and {told_as[b]}, which judges, {why}" for a, b, why in pairs]
 

@@ -96,14 +96,14 @@ def corrected(
     `claimed` (days,) is the share of the known area called frozen on `dates`, NaN unknown; `sums` hold a tally's table
     on (judged days, units), where units are stations or a single one for a whole grid, on the dates `judged` (rising).
     `periods` name weights (days,): the sum of weight x share over known days is given, so weights of 1 count frozen
-    days of an average cell. With q_F, q_T the shares frozen among claims (`worth`) of a day's season,
+    days of an average cell. With q_F, q_T the shares frozen among claims (`worth`) of a day's group,
 
         share = claimed q_F + (1 - claimed) q_T.
 
     `groups` (dates to labels) are calendar months: within a season a claim's worth changes too much (in March nearly
     all is frozen, also what is called thawed; in May nothing is). A group in which a claim has fewer than LEAST_COUNT
     cell-days, or that has fewer than LEAST_DAYS days, takes the claim's worth from all groups. `lo`, `hi` hold `level`
-    of draws of blocks of `block` days within seasons and, at two stations and more, of whole stations at the same time
+    of draws of blocks of `block` days within groups and, at two stations and more, of whole stations at the same time
     (both ways at once draws a little too widely: Owen 2007). They say how well the worth of claims is known on average
     over a month, not how a single day strays from it. NaN for fewer than LEAST_DAYS judged days or where a claim was
     never judged.
