@@ -1,4 +1,4 @@
-"""The trained model as a folder of two files: weights (safetensors) and a card (JSON). Never a pickle."""
+"""The trained model as a folder: weights (safetensors), a card (JSON) and its exported model (ONNX). Never a pickle."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from frostline.learn.scale import Scaler
 if TYPE_CHECKING:
     from torch.nn import Module
 
-WEIGHTS, CARD, VERSION = "weights.safetensors", "checkpoint.json", 1
+WEIGHTS, CARD, MODEL, VERSION = "weights.safetensors", "checkpoint.json", "model.onnx", 1
 PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin")  # loading one can run a stranger's code
 
 
@@ -40,6 +40,8 @@ class Checkpoint:
     grid: Mapping[str, Any] | None = None  # crs, step and window of the training stack; None if it had no grid
     provenance: Mapping[str, Any] = field(default_factory=dict)  # seed, options, periods, sample counts, versions
     history: tuple[Mapping[str, float | None], ...] = ()  # a row per epoch
+    exported: bytes | None = None  # the ONNX file, for prediction without torch (learn.graph); None: not exported
+    export: Mapping[str, Any] | None = None  # what is told of it: frame (learn.frame), how near it is to the network
 
     def network(self) -> Module:
         """The network with its weights, in evaluation mode, on the CPU."""
@@ -71,6 +73,9 @@ class Checkpoint:
             "provenance": dict(self.provenance),
             "history": [dict(row) for row in self.history],
         }
+        if self.exported is not None:
+            card["export"] = {**(self.export or {}), "sha256": hashlib.sha256(self.exported).hexdigest()}
+            _write(fresh / MODEL, self.exported)
         facts = json.loads(json.dumps(card, allow_nan=False))  # as they will be read back
         weights = {name: np.asarray(value, order="C") for name, value in self.weights.items()}
         raw = save(weights, metadata={"frostline": _digest(facts)})
@@ -106,6 +111,7 @@ def load(path: str | Path) -> Checkpoint:
     weights, metadata = read_tensors(path / WEIGHTS)
     if metadata.get("frostline") != _digest(card):
         raise _bad(path / CARD, "the card (channels, their order, scaler, ...) is not the one the weights belong to")
+    export = card.get("export")
     return Checkpoint(
         net=card["net"],
         net_options=card["net_options"],
@@ -115,7 +121,19 @@ def load(path: str | Path) -> Checkpoint:
         grid=card["grid"],
         provenance=card["provenance"],
         history=tuple(card["history"]),
+        exported=_read_model(path / MODEL, export["sha256"]) if export else None,
+        export={k: v for k, v in export.items() if k != "sha256"} if export else None,
     )
+
+
+def _read_model(path: Path, sha256: str) -> bytes:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise _bad(path, f"the exported model is not there ({type(error).__name__})") from None
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise _bad(path, "its SHA-256 is not the one on the card: truncated or changed")
+    return raw
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ Cui et al. state neither layers, width nor kernel; they are options.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -120,14 +121,21 @@ class ConvLSTM(nn.Module):
         return scores[..., top - row : top - row + WINDOW, left - column : left - column + WINDOW]
 
     def _whole(self, x: Tensor) -> Tensor:
-        count = self.dynamic * self.steps
-        x = x.contiguous()
-        moving = x[:, :count].unflatten(1, (self.dynamic, self.steps))
-        sequence: Sequence[Tensor] = moving.unbind(2)  # steps of (batch, dynamic, y, x)
-        fixed: Tensor | None = x[:, count:]
-        for cell in self.cells:
-            sequence, fixed = cell(sequence, fixed), None
-        scores = self.head(sequence[-1]).float()
+        scores = self.core(x.contiguous()).float()
         if self.classes > 1:
             return scores.unflatten(1, (self.targets, self.classes))
         return scores[:, 0] if self.targets == 1 else scores
+
+    def core(self, x: Tensor) -> Tensor:
+        """(batch, channels, y, x) -> what the head gives (batch, targets x classes, y, x), as one window."""
+        count = self.dynamic * self.steps
+        sequence: Sequence[Tensor] = [x[:, step : count : self.steps] for step in range(self.steps)]
+        fixed: Tensor | None = x[:, count:]
+        for cell in self.cells:
+            sequence, fixed = cell(sequence, fixed), None
+        return self.head(sequence[-1])
+
+    def frame(self) -> dict[str, Any]:
+        """What surrounds the `core` (learn.frame)."""
+        scores = self.classes if self.classes > 1 else "logit"
+        return {"reach": self.reach, "window": WINDOW, "scores": scores, "targets": self.targets}

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import nullcontext
 
 import numpy as np
-import torch
 import xarray as xr
 
 from frostline.errors import ConfigError, InputError
-from frostline.learn import on_device
 from frostline.learn.channels import (
     NO_AGE,
     day_fields,
@@ -23,7 +20,7 @@ from frostline.learn.channels import (
     variables,
 )
 from frostline.learn.checkpoint import Checkpoint, grid_facts, same_cells
-from frostline.learn.loss import frozen_logit
+from frostline.learn.engine import Engine, open_engine
 from frostline.learn.outages import silent, withheld
 from frostline.schema import QUALITY
 
@@ -36,10 +33,10 @@ def predict(
     stack: xr.Dataset,
     *,
     batch: int = 16,
+    engine: Engine | None = None,
     device: str = "auto",
     days: np.ndarray | None = None,
     low_confidence: float = 0.1,
-    precision: str = "float32",
     give: str = "probability",
     without: Collection[str] = (),
 ) -> Iterator[Block]:
@@ -58,7 +55,8 @@ def predict(
     without: instruments (schema.INSTRUMENTS) whose inputs are withheld, as if they had failed.
 
     days: bool (time,), those wanted (default all); slices then cover runs of wanted days. Memory is that of one
-    block whatever the record's length. precision: `float32`, or `bfloat16` autocast. E-CHECKPOINT where the stack's
+    block whatever the record's length. engine: what runs the network (learn.engine.open_engine; default `auto` on `device`);
+    it is asked for land alone. E-CHECKPOINT where the stack's
     cells or overpasses are not those trained on; E-INPUT-MISSING, E-INPUT-CORRUPT for predictors that lack or hold Inf.
     """
     facts = grid_facts(stack)
@@ -84,7 +82,7 @@ def predict(
     for name in needed:
         if name not in stack:
             raise InputError("E-INPUT-MISSING", where=name, cause="the stack lacks a predictor of this checkpoint")
-    net, on = on_device(checkpoint.network(), device)
+    engine = engine or open_engine(checkpoint, device=device)
     land = land_of(stack)
     place = place_fields(stack, channels, scaler)
     back = 1 if any(name.startswith("previous:") for name in channels) else 0
@@ -106,8 +104,8 @@ def predict(
             x[:, : daily.shape[2]] = daily[:, o]
             x[:, daily.shape[2] : daily.shape[2] + len(place)] = place
             x[:, daily.shape[2] + len(place) :] = flags[:, o, :, None, None]
-            scores = _scores(net, x, on, precision)
-            p = torch.sigmoid(frozen_logit(scores)).numpy()
+            scores = engine(x, land)
+            p = _probability(scores)
             if p.ndim == 4:  # (day, y, x), or (target, day, y, x) of several
                 p = p[:, 0] if p.shape[1] == 1 else p.swapaxes(0, 1)
             known = seen[:, o] & land
@@ -124,18 +122,19 @@ def predict(
             yield days_slice, int(code), out, quality, np.where(known, age[:, o], NO_AGE).astype("uint8")
 
 
-def _classes(scores: torch.Tensor) -> np.ndarray:
+def _probability(scores: np.ndarray) -> np.ndarray:
+    """Of frozen: the sigmoid of its logit, or of three scores the softmax without missing; (batch, [target,] y, x)."""
+    logit = scores[:, :, 0] - scores[:, :, 1] if scores.ndim == 5 else scores
+    small = np.exp(-np.abs(logit))  # of the rarer state; without overflow
+    return np.where(logit < 0, small, np.float32(1)) / (1 + small)
+
+
+def _classes(scores: np.ndarray) -> np.ndarray:
     """Scores (target, day, class, y, x) of what a net gives; a logit of frozen is that against 0 for thawed."""
     if scores.ndim < 5:
         heads = scores if scores.ndim == 4 else scores[:, None]
-        scores = torch.stack([heads, torch.zeros_like(heads)], dim=2)
-    return scores.transpose(0, 1).numpy()
-
-
-def _scores(net: torch.nn.Module, x: np.ndarray, on: torch.device, precision: str) -> torch.Tensor:
-    cast = torch.autocast(on.type, dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()
-    with torch.inference_mode(), cast:
-        return net(torch.from_numpy(x).to(on, memory_format=torch.channels_last)).float().cpu()
+        scores = np.stack([heads, np.zeros_like(heads)], axis=2)
+    return scores.swapaxes(0, 1)
 
 
 def _runs(days: np.ndarray | None, total: int, batch: int) -> Iterator[slice]:

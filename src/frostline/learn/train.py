@@ -21,6 +21,7 @@ from frostline.leaks import area_facts, spans
 from frostline.learn import build, on_device
 from frostline.learn.channels import channel_names, scaled, unknown, variables
 from frostline.learn.checkpoint import Checkpoint, grid_facts
+from frostline.learn.graph import exported
 from frostline.learn.loss import frozen_logit, objective_of_heads, teaches
 from frostline.learn.resume import arrays, fingerprint, resume, save
 from frostline.learn.samples import Samples, batches, check_disjoint, fields, held, pack
@@ -181,7 +182,7 @@ def train(
             save(state, mark, model, adam, epoch, history, best)
             if progress is not None:
                 progress({**row, "epochs": epochs, "samples_per_second": speed, "best_epoch": best["epoch"]})
-    return Checkpoint(
+    made = Checkpoint(
         net=net,
         net_options=options,
         channels=channels,
@@ -191,6 +192,8 @@ def train(
         provenance={**provenance, "best_epoch": best["epoch"]},
         history=tuple(history),
     )
+    sample = next(drawn(learnt, rng=np.random.default_rng(seed)))[0][:2]  # (2, channel, crop, crop)
+    return exported(made, [sample, sample[:1, :, : crop - crop // 4, : crop - crop // 3]])
 
 
 def _taught(time: np.ndarray, days: Mapping[str, np.ndarray], areas: Mapping[str, np.ndarray]) -> dict[str, Any]:

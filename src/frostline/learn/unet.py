@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +64,13 @@ class UNet(nn.Module):
         rows, columns = x.shape[-2:]
         step = 1 << self.depth
         x = F.pad(x, (0, -columns % step, 0, -rows % step))
+        x = self.core(x)[:, :, :rows, :columns].float()
+        if x.shape[1] == 1:
+            return x[:, 0]
+        return F.logsigmoid(x[:, 1]) - F.logsigmoid(x[:, 0])
+
+    def core(self, x: Tensor) -> Tensor:
+        """(batch, channels, y, x), both multiples of 2**depth -> what the head gives (batch, 1 or 2, y, x)."""
         skips = []
         for block in self.down[:-1]:
             x = block(x)  # (batch, width << level, y >> level, x >> level)
@@ -72,10 +80,12 @@ class UNet(nn.Module):
         for level in reversed(range(self.depth)):
             x = self.up[level](x)
             x = self.join[level](torch.cat([self.skip(level, skips[level], x), x], dim=1))
-        x = self.head(x)[:, :, :rows, :columns].float()
-        if x.shape[1] == 1:
-            return x[:, 0]
-        return F.logsigmoid(x[:, 1]) - F.logsigmoid(x[:, 0])
+        return self.head(x)
+
+    def frame(self) -> dict[str, Any]:
+        """What surrounds the `core` (learn.frame)."""
+        paper = self.head.out_channels == 2
+        return {"depth": self.depth, "edge": int(paper), "scores": "pair" if paper else "logit", "targets": 1}
 
     def skip(self, level: int, fine: Tensor, coarse: Tensor) -> Tensor:
         """What the way down gives the way up at a level: all of it. Both (batch, width << level, y, x)."""
