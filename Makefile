@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
 	$(BIN)/python -m pip install -q -c constraints.txt torch $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,geo,grib,dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,fast,geo,grib,dev]'
 	touch $@
 
 demo: $(STAMP)

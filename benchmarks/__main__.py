@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import gapfill, memory, moments, regrid, start, store, trends
+from benchmarks import convlstm, gapfill, memory, moments, regrid, start, store, trends, unet
 from benchmarks.common import SIZES, show
 
 TABLES = {
@@ -20,6 +20,8 @@ TABLES = {
     "moments": moments.rows,
     "trends": trends.rows,
     "store": store.rows,
+    "unet": unet.rows,
+    "convlstm": convlstm.rows,
     "start": start.rows,
 }
 

@@ -186,6 +186,7 @@ KNOBS: dict[str, Knob] = {
         "temperature", "predict", "checkpoints/calibration.json", along={"split.calibration_stations": 0.5}
     ),
     "predict.withhold": Knob(["smap"], "predict", "record_unet_without_smap"),
+    "predict.precision": Knob("bfloat16", "predict", "record"),
     "predict.more_grids": Knob(["N36"], "predict", "record_N36", True),
     "classics.names": scores(["spectral_gradient"]),
     "classics.trees": scores(

@@ -180,6 +180,7 @@ KNOBS: dict[str, Knob] = {
     "train.lambda_station": train(0.5),
     "train.augment": train(True),
     "train.seed": train(2),
+    "predict.precision": Knob("bfloat16", "predict", "record_convlstm_smap"),
     "fuse.members": Knob(["convlstm_smap", "recalibrated"], "fuse", "record"),
     "fuse.rule": Knob("maxconf", "fuse", "record"),
     "fuse.compare": Knob(["literal3"], "fuse", "fusion.json"),

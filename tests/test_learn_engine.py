@@ -100,7 +100,7 @@ def test_no_cell_beyond_the_halo_is_seen(depth, edge):
 
 
 def test_a_plan_by_hand():
-    """ConvLSTM of reach 3: windows of 54 cells; the last one of 100 is moved inwards, to 46. Halves of 8 for a U-Net."""
+    """ConvLSTM of reach 3: windows of 54 cells; the last one of 100 is moved inwards, to 46. A U-Net by pairs."""
     tiles = fr.plan({"reach": 3, "window": 48, "scores": "logit", "targets": 1}, np.ones((40, 100), bool))
     assert tiles.shape == (40, 54)
     assert [(w.column, w.columns) for w in tiles.windows] == [
@@ -109,8 +109,8 @@ def test_a_plan_by_hand():
     land = np.zeros((60, 100), bool)
     land[0, 50] = True
     box = fr.plan({"depth": 1, "edge": 0, "scores": "logit", "targets": 1}, land)
-    # needed(0, 1, 1) = (-10, 12) and (50 - 10, 51 + 11), cut at the field's edge, in whole pairs
-    assert (box.shape, box.windows) == ((12, 22), [fr.Window(0, 40, slice(0, 1), slice(50, 51))])
+    # the last block sees -2..3, of the pairs -1..2, whose block sees -3..4, of the cells -6..8; the first -8..10
+    assert (box.shape, box.windows) == ((10, 18), [fr.Window(0, 42, slice(0, 1), slice(50, 51))])
 
 
 def test_bfloat16_is_near_and_not_the_same(made):

@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from frostline.config_tables import (
+    PRECISION,
     Day,
     ExportTable,
     GridTable,
     NotNegative,
     PeriodTable,
     Positive,
+    Precision,
     Share,
     Span,
     SplitTable,
@@ -144,6 +146,12 @@ class ConvlstmTable(Table):
         return self
 
 
+class EmulatedTable(Table):
+    """The records of the networks."""
+
+    precision: Precision = Field("float32", description=PRECISION)
+
+
 class FuseTable(Table):
     """Several records into one."""
 
@@ -225,6 +233,7 @@ class China(Table):
     assemble: PredictorsTable = PredictorsTable()
     split: ChinaSplitTable
     train: ConvlstmTable = ConvlstmTable()
+    predict: EmulatedTable = EmulatedTable()
     fuse: FuseTable = FuseTable()
     validate_: DirectTable = Field(DirectTable(), alias="validate")
     collocate: CollocateTable = CollocateTable()

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from frostline.config_classics import ClassicsTable
 from frostline.config_tables import (
     CHANNELS,
+    PRECISION,
     Channel,
     Day,
     ExportTable,
@@ -17,6 +18,7 @@ from frostline.config_tables import (
     NotNegative,
     PeriodTable,
     Positive,
+    Precision,
     Share,
     SplitTable,
     Table,
@@ -141,6 +143,7 @@ class PredictTable(Table):
     withhold: tuple[Instrument, ...] = Field(
         (), description="sensors without which the net makes a further record each, to be scored beside"
     )
+    precision: Precision = Field("float32", description=PRECISION)
 
 
 class ValidateTable(Table):

@@ -20,6 +20,10 @@ Box = tuple[Share, Share, Share, Share]
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 GridName = Literal["N09", "N36", "M09", "M36", "M25", "ML25"]
+Precision = Literal["float32", "bfloat16"]
+PRECISION = (
+    "of the nets' arithmetic; bfloat16, where the machine has it, is faster and moves probabilities by some 0.001"
+)
 Channel = Literal["tb_1v", "tb_1h", "tb_18v", "tb_18h", "tb_36v", "tb_36h"]
 CHANNELS: tuple[Channel, ...] = ("tb_1v", "tb_1h", "tb_18v", "tb_18h", "tb_36v", "tb_36h")
 

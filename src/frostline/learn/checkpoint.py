@@ -40,7 +40,7 @@ class Checkpoint:
     grid: Mapping[str, Any] | None = None  # crs, step and window of the training stack; None if it had no grid
     provenance: Mapping[str, Any] = field(default_factory=dict)  # seed, options, periods, sample counts, versions
     history: tuple[Mapping[str, float | None], ...] = ()  # a row per epoch
-    exported: bytes | None = None  # the ONNX file, for prediction without torch (learn.graph); None: not exported
+    exported: bytes | None = field(default=None, repr=False)  # the ONNX file (learn.graph); None: predicts by torch
     export: Mapping[str, Any] | None = None  # what is told of it: frame (learn.frame), how near it is to the network
 
     def network(self) -> Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -165,6 +166,8 @@ def _gpu() -> bool:
 
 
 def _core() -> Any:
+    """OpenVINO's, told to tell nobody: its import sends an event where its telemetry package can be imported."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     from openvino import Core
 
     return Core()

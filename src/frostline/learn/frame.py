@@ -13,6 +13,7 @@ Windows are the same for all engines and all of one shape, so that one compiled 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,7 +88,7 @@ def _bands(frame: Facts, cells: np.ndarray, most: int) -> Plan:
     for count in range(1, min(BANDS, bottom - top) + 1):
         edges = np.linspace(top, bottom, count + 1).round().astype(int).tolist()
         boxes = []
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in pairwise(edges):
             columns = np.flatnonzero(cells[a:b].any(axis=0))
             if len(columns):
                 c, d = int(columns[0]), int(columns[-1]) + 1

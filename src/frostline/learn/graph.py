@@ -108,7 +108,7 @@ def _function(w: _Writer, node: fx.Node, at: Callable[[Any], Any]) -> Any:
             "LeakyRelu",
             given[0],
             name=name,
-            alpha=float({**words, **dict(zip(("", "negative_slope"), given))}["negative_slope"]),
+            alpha=float(words.get("negative_slope", given[-1])),
         )
     if node.target is operator.getitem:
         if isinstance(given[0], list):
@@ -120,7 +120,7 @@ def _function(w: _Writer, node: fx.Node, at: Callable[[Any], Any]) -> Any:
 
 
 def write(net: nn.Module, channels: int) -> bytes:
-    """The ONNX file of the `core` of a network in evaluation mode: float32 (batch, channels, y, x), all but the channels free.
+    """The ONNX file of the `core` of a network in evaluation mode, of float32 (batch, channels, y, x) of any size.
 
     NotImplementedError names what no operation is written for.
     """

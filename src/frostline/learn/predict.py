@@ -55,9 +55,9 @@ def predict(
     without: instruments (schema.INSTRUMENTS) whose inputs are withheld, as if they had failed.
 
     days: bool (time,), those wanted (default all); slices then cover runs of wanted days. Memory is that of one
-    block whatever the record's length. engine: what runs the network (learn.engine.open_engine; default `auto` on `device`);
-    it is asked for land alone. E-CHECKPOINT where the stack's
-    cells or overpasses are not those trained on; E-INPUT-MISSING, E-INPUT-CORRUPT for predictors that lack or hold Inf.
+    block whatever the record's length. engine: what runs the network (learn.engine.open_engine; default
+    `auto` on `device`); it is asked for land alone. E-CHECKPOINT where the stack's cells or overpasses are not those
+    trained on; E-INPUT-MISSING, E-INPUT-CORRUPT for predictors that lack or hold Inf.
     """
     facts = grid_facts(stack)
     if not same_cells(checkpoint.grid, facts):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
+from frostline.learn.checkpoint import Checkpoint
+from frostline.learn.engine import Engine, open_engine
 from frostline.runs import Run
 
 T = TypeVar("T")
@@ -28,8 +31,14 @@ def beside(work: Work[E, T], experiment: E, run: Run, names: Sequence[str]) -> d
         return {name: job.result() for name, job in jobs.items()}
 
 
+def answering(run: Run, checkpoint: Checkpoint, precision: str) -> Engine:
+    """What runs a trained network, on as many threads as the run was given; FROSTLINE_ENGINE names another engine."""
+    name = os.environ.get("FROSTLINE_ENGINE", "auto")
+    return open_engine(checkpoint, name=name, precision=precision, threads=run.workers)
+
+
 def threads(run: Run) -> None:
-    """Torch takes as many threads as the run was given."""
+    """Torch takes as many threads as the run was given, to train."""
     import torch
 
     torch.set_num_threads(run.workers)

@@ -19,7 +19,7 @@ from frostline.learn.checkpoint import load
 from frostline.runs import Run, fingerprint, finished, identity
 from frostline.schema import QUALITY
 from frostline.steps import watch
-from frostline.steps.beside import beside, teller, threads
+from frostline.steps.beside import answering, beside, teller, threads
 from frostline.steps.common import days_of, grid_of, roles
 from frostline.steps.shelf import made_of, new_store, record_path, sites_of
 
@@ -157,18 +157,19 @@ def _predict_one(experiment: China, folder: Path, target: str, share: int, quiet
     from frostline.learn.predict import predict as infer
 
     run = Run(folder, workers=share, quiet=quiet)
-    threads(run)
     stack, grid = _stack(run), grid_of(experiment)
     name, classes = f"convlstm_{target}", experiment.train.head == "literal3"
     overpasses = stack["overpass"].values.tolist()
     mine = {n: v for n, v in nets(experiment, overpasses).items() if target in v[0]}
     stores = {"frozen": record_path(run, name)} | ({"missing": missing_path(run, name)} if classes else {})
-    mark = _mark(run, list(mine), experiment.fuse.low_confidence)
+    precision = experiment.predict.precision
+    mark = _mark(run, list(mine), experiment.fuse.low_confidence, precision)
     attrs = {
         "source": f"frostline {name}",
         "inputs": made_of(experiment, name),
         "effective_resolution": "that of the reanalysis, coarser than the posting",
         "made_with": mark,
+        "precision": precision,
         **watch.attrs(experiment, run),
     }
     for kind, path in stores.items():
@@ -183,9 +184,11 @@ def _predict_one(experiment: China, folder: Path, target: str, share: int, quiet
             k = overpasses.index(code)
             if done[:, k].all():
                 continue
+            checkpoint = load(run.path("checkpoints", net))
             blocks = infer(
-                load(run.path("checkpoints", net)),
+                checkpoint,
                 stack.isel(overpass=[k]),
+                engine=answering(run, checkpoint, precision),
                 batch=batch,
                 days=~done[:, k],
                 low_confidence=experiment.fuse.low_confidence,
@@ -228,11 +231,11 @@ def cover_flags(stack: xr.Dataset) -> np.ndarray:
     return np.broadcast_to(bits.astype(np.uint16), (stack.sizes["y"], stack.sizes["x"]))
 
 
-def _mark(run: Run, names: list[str], low_confidence: float) -> str:
+def _mark(run: Run, names: list[str], *options: float | str) -> str:
     """What a record of these networks stands on: their files and the stack; a record with another one is remade."""
     files = [identity(run.path("checkpoints", name)) for name in names]
     stack = finished(run, "assemble")
-    return fingerprint(files, stack["fingerprint"] if stack is not None else None, low_confidence)
+    return fingerprint(files, stack["fingerprint"] if stack is not None else None, *options)
 
 
 def _stack(run: Run) -> xr.Dataset:

@@ -18,7 +18,7 @@ from frostline.learn.checkpoint import load
 from frostline.runs import Run, read_json
 from frostline.schema import INSTRUMENTS, QUALITY
 from frostline.steps import calibrate, outage, watch
-from frostline.steps.beside import beside, teller, threads
+from frostline.steps.beside import answering, beside, teller, threads
 from frostline.steps.common import SOURCES, days_of, grid_of, rival_name, roles
 from frostline.steps.fields import reanalysis_labels
 from frostline.steps.reference import FILE, relative, write_reference
@@ -141,15 +141,16 @@ def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: 
     from frostline.learn.predict import predict as infer
 
     run = Run(folder, workers=share, quiet=quiet)
-    threads(run)
     stack = relative(experiment, run)
     assert experiment.train is not None
     without = outage.withheld(experiment.predict.withhold).get(name)
     parts = members(experiment.train, "unet" if without else name)
     checkpoints = [load(run.path("checkpoints", one)) for one in parts]
+    engines = [answering(run, one, experiment.predict.precision) for one in checkpoints]
     channels = list(checkpoints[0].channels)
     attrs: dict[str, Any] = {"source": f"frostline {name}", "experiment": experiment.title, "net_inputs": channels}
     attrs |= {"net_members": len(checkpoints)} if len(checkpoints) > 1 else {}
+    attrs |= {"precision": engines[0].precision}
     attrs |= watch.attrs(experiment, run) | ({"withheld": without} if without else {})
     raw = (name == "unet" or without) and experiment.predict.calibrate != "none"
     path = new_record(record_path(run, f"{name}_raw" if raw else name), stack, grid_of(experiment), attrs)
@@ -159,7 +160,8 @@ def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: 
     total = len(passes) * -(-stack.sizes["time"] // batch)
     low = experiment.predict.low_confidence
     hidden = [without] if without else []
-    each = [infer(one, stack, batch=batch, low_confidence=low, without=hidden) for one in checkpoints]
+    options = {"batch": batch, "low_confidence": low, "without": hidden}
+    each = [infer(one, stack, engine=by, **options) for one, by in zip(checkpoints, engines, strict=True)]
     blocks = averaged(each, low_confidence=low)
     with store.writer(path) as write:
         for part, code, frozen, quality, age in run.track(blocks, total=total, label=f"predicting {name}"):

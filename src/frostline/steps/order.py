@@ -123,7 +123,7 @@ CHINA = {
     "predict": Step(
         emulators.predict,
         ("train",),
-        ("fuse.low_confidence",),
+        ("predict", "fuse.low_confidence"),
         lambda e: tuple(f"record_convlstm_{target}.zarr" for target in e.train.targets),
         "write the records of the nets",
     ),
