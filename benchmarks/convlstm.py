@@ -116,7 +116,7 @@ def _width(width: int, threads: int, land: np.ndarray, repeats: int) -> list[Row
     limit = operations(width) * land.size * min(seconds["mm"], seconds["rows"]) / PRODUCT
     noted, part = f"dz {off:.1e}", f"{share:.0%} of tiles"
     return [
-        Row(5, f"{what}, all, fp32", "naive cell fp32", theirs, seconds["fp32"], 1.3, equal=tiles),
+        Row(5, f"{what}, all, fp32", "naive cell fp32", theirs, seconds["fp32"], 2.0, equal=tiles),
         Row(5, f"{what}, land, fp32", "naive cell fp32", theirs, seconds["land fp32"], 2.0, equal=tiles, note=part),
         Row(5, f"{what}, all", "naive cell fp32", theirs, seconds["whole"], 4.5, limit, near, noted),
         Row(5, f"{what}, land", "naive cell fp32", theirs, seconds["land"], 7.0, limit * share, near, part),

@@ -216,6 +216,19 @@ def test_a_checkpoint_says_what_it_was_made_with(finished):  # noqa: F811
     assert loop.__doc__
 
 
+def test_prediction_on_a_cpu_loads_no_torch(finished, tmp_path):  # noqa: F811
+    file, run = toml(tmp_path / "tiny.toml"), copied(finished, tmp_path / "run")
+    code = (
+        "import sys\nfrom frostline.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nfinally:\n    print('torch' in sys.modules)"
+    )
+    words = [sys.executable, "-c", code, "predict", str(file), "--run", str(run), "--workers", "1", "--force"]
+    got = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert got.returncode in (0, 4), got.stderr
+    assert got.stdout.splitlines()[-1] == "False"
+    assert shown(run, "record") == shown(finished, "record")
+
+
 def test_nothing_in_a_run_tells_of_the_environment(finished, tmp_path):  # noqa: F811
     file, run = toml(tmp_path / "tiny.toml"), copied(finished, tmp_path / "run")
     words = [

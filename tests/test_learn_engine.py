@@ -183,3 +183,18 @@ def test_an_engine_needs_no_torch(made, tmp_path):
     )
     got = subprocess.run([sys.executable, "-c", code, tmp_path / "net"], capture_output=True, text=True, timeout=60)
     assert got.stdout.splitlines() == ["(1, 9, 9)", "False"], got.stderr
+
+
+def test_an_older_checkpoint_gets_its_model(tmp_path, capsys):
+    import export_checkpoint
+    from frostline.learn.checkpoint import load
+
+    untrained("paper").save(tmp_path / "net")
+    old = load(tmp_path / "net")
+    assert old.exported is None and export_checkpoint.main([str(tmp_path / "net")]) == 0
+    back = load(tmp_path / "net")
+    assert all(np.array_equal(back.weights[k], v) for k, v in old.weights.items())
+    x = fields(back, 9, 10)
+    np.testing.assert_allclose(open_engine(back, device="cpu")(x), asked(old, x), atol=2e-5)
+    assert export_checkpoint.main([str(tmp_path / "nothing")]) == 3
+    assert "E-CHECKPOINT" in capsys.readouterr().err

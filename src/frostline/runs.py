@@ -113,7 +113,7 @@ def upstream(run: Run, step: str) -> str:
 
 def provenance() -> dict[str, Any]:
     """What a result was made with: versions, platform, commit. Nothing of the environment's variables."""
-    packages = ("numpy", "scipy", "xarray", "zarr", "h5py", "pyproj", "torch", "rasterio")
+    packages = ("numpy", "scipy", "xarray", "zarr", "h5py", "pyproj", "torch", "onnxruntime", "openvino", "rasterio")
     versions = {}
     for name in packages:
         try:

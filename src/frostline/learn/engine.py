@@ -69,8 +69,9 @@ class Engine:
         key = (cells.shape, np.packbits(cells).tobytes())
         if self._ready.get("cells") != key:
             assert self.checkpoint.export is not None
-            width = self.checkpoint.net_options.get("width", 32)
-            self._ready |= {"cells": key, "plan": plan(self.checkpoint.export["frame"], cells, width=width)}
+            width, each = self.checkpoint.net_options.get("width", 32), 2 if self.precision == "bfloat16" else 4
+            found = plan(self.checkpoint.export["frame"], cells, width=width, bytes_each=each)
+            self._ready |= {"cells": key, "plan": found}
         return self._ready["plan"]
 
     def _lanes(self, shape: tuple[int, int], jobs: int) -> list[Runner]:

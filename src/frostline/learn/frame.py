@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Facts = Mapping[str, Any]
-MOST = 1 << 21  # cells of a window: a U-Net of width 32 takes 1 GiB for them in float32
+MOST = 9 << 18  # cells of a window: a U-Net of width 32 takes 1.6 GiB for them in float32
 BANDS = 12  # more windows than this are more halo than land
 
 
@@ -44,14 +44,14 @@ class Plan(NamedTuple):
         return len(self.windows) * self.shape[0] * self.shape[1]
 
 
-def plan(frame: Facts, cells: np.ndarray, *, width: int = 32) -> Plan:
+def plan(frame: Facts, cells: np.ndarray, *, width: int = 32, bytes_each: int = 4) -> Plan:
     """The windows that give the scores of the true `cells` (y, x), to rounding those of the whole field at once.
 
-    `width` filters at full resolution tell how large a window may be. No cell, no window.
+    `width` filters at full resolution, of so many bytes a number, tell how large a window may be. No cell, no window.
     """
     if not cells.any():
         return Plan((0, 0), [])
-    return _bands(frame, cells, MOST * 32 // max(width, 1)) if "depth" in frame else _tiles(frame, cells)
+    return _bands(frame, cells, MOST * 32 * 4 // (width * bytes_each)) if "depth" in frame else _tiles(frame, cells)
 
 
 def needed(start: int, stop: int, depth: int) -> tuple[int, int]:
