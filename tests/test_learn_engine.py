@@ -187,6 +187,7 @@ def test_an_engine_needs_no_torch(made, tmp_path):
 
 def test_an_older_checkpoint_gets_its_model(tmp_path, capsys):
     import export_checkpoint
+
     from frostline.learn.checkpoint import load
 
     untrained("paper").save(tmp_path / "net")

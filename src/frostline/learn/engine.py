@@ -186,10 +186,12 @@ def _openvino(raw: bytes, shape: tuple[int, ...], precision: str, threads: int, 
         "ENABLE_CPU_PINNING": False,  # processes beside each other would all sit on the first cores
     }
     compiled = core.compile_model(model, "CPU", settings)
-    requests = [compiled.create_infer_request() for _ in range(lanes)]
-    return [
-        lambda x, r=r: next(iter(r.infer({0: x}, share_inputs=True, share_outputs=True).values())) for r in requests
-    ]
+
+    def runner() -> Runner:
+        request = compiled.create_infer_request()
+        return lambda x: request.infer({0: x}, share_inputs=True, share_outputs=True)[0]
+
+    return [runner() for _ in range(lanes)]
 
 
 def _onnxruntime(raw: bytes, shape: tuple[int, ...], precision: str, threads: int, lanes: int) -> list[Runner]:

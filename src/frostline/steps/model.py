@@ -160,7 +160,7 @@ def _predict_one(experiment: North, folder: Path, name: str, share: int, quiet: 
     total = len(passes) * -(-stack.sizes["time"] // batch)
     low = experiment.predict.low_confidence
     hidden = [without] if without else []
-    options = {"batch": batch, "low_confidence": low, "without": hidden}
+    options: dict[str, Any] = {"batch": batch, "low_confidence": low, "without": hidden}
     each = [infer(one, stack, engine=by, **options) for one, by in zip(checkpoints, engines, strict=True)]
     blocks = averaged(each, low_confidence=low)
     with store.writer(path) as write:
