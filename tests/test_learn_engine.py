@@ -54,7 +54,7 @@ def fields(checkpoint, *shape, batch=1):
     return np.random.default_rng(5).standard_normal((batch, len(checkpoint.channels), *shape), np.float32)
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", ENGINES[:2])  # torch is the network itself
 @pytest.mark.parametrize("key", NETS)
 def test_an_engine_answers_as_the_network(made, key, name):
     engine = open_engine(made[key], name=name, threads=1)
@@ -83,7 +83,7 @@ def test_land_alone_has_the_scores_of_the_whole_window(made, key, monkeypatch):
     assert not engine(x, np.zeros_like(land)).any()  # nothing asked, nothing done
 
 
-@pytest.mark.parametrize(("depth", "edge"), [(1, 0), (2, 1), (3, 0)])
+@pytest.mark.parametrize(("depth", "edge"), [(1, 1), (3, 0)])
 def test_no_cell_beyond_the_halo_is_seen(depth, edge):
     """The gradient of one score, at every place of the coarsest cell, is within what `needed` says, and reaches far."""
     torch.manual_seed(0)

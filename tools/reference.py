@@ -48,8 +48,8 @@ Dates are text, `"YYYY-MM-DD"`, both ends included. A *channel* is one of CHANNE
 
 What does not change a result is no key: the run folder (`--run`, or `FROSTLINE_RUNS` for all of them), processes and
 threads (`--workers`), how much is said (`--quiet`), what runs a trained net (`FROSTLINE_ENGINE`: `openvino`,
-`onnxruntime` or `torch`; else as in [decision 23](../decisions/0023-engines.md)). The data root may hold `${NAME}`: it is
-taken from the environment, and `${RUN}` is the run folder.
+`onnxruntime` or `torch`; else as in [decision 23](../decisions/0023-engines.md)). The data root may hold `${NAME}`: it
+is taken from the environment, and `${RUN}` is the run folder.
 """
 
 
