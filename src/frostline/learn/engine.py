@@ -189,7 +189,7 @@ def _openvino(raw: bytes, shape: tuple[int, ...], precision: str, threads: int, 
 
     def runner() -> Runner:
         request = compiled.create_infer_request()
-        return lambda x: next(iter(request.infer({0: x}, share_inputs=True, share_outputs=True).values()))
+        return lambda x: request.infer({0: x}, share_inputs=True, share_outputs=True)[0]
 
     return [runner() for _ in range(lanes)]
 
