@@ -11,7 +11,6 @@ alone, its stack is written without files. The net has its first weights: what t
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -79,7 +78,7 @@ def settings(size: int, days: int, channels: Sequence[str] = CHANNELS) -> North:
 def prepare(folder: Path, size: int, days: int) -> None:
     """Agency files and their inventory."""
     own = settings(size, days)
-    archive(folder / "data", own, workers=os.cpu_count() or 1)
+    archive(folder / "data", own)
     run_step("read", own, Run(folder, quiet=True, workers=1))
 
 
@@ -151,13 +150,13 @@ def over_years(root: Path, years: Sequence[int], side: int, span: int) -> list[P
     found = []
     for many in years:
         folder, days = root / f"years-{many}", span * many
-        apart(prepare, folder, side, days)
+        prepare(folder, side, days)
         for step in ("assemble", "predict"):
             seconds, *megabytes = apart(measure, step, folder, side, days, CHANNELS, False)
             found.append(Point(step, "years", many, seconds, *megabytes))
             say(found[-1])
             if step == "assemble":
-                apart(checkpoint, folder, CHANNELS)
+                checkpoint(folder, CHANNELS)
         shutil.rmtree(folder)
     return found
 
@@ -168,7 +167,7 @@ def over_cells(root: Path, sides: Sequence[int]) -> list[Point]:
     for side in sides:
         folder, days = root / f"cells-{side}", int(np.clip(CELL_DAYS // side**2, DAYS, 32))
         if side <= LARGEST:
-            apart(prepare, folder, side, days)
+            prepare(folder, side, days)
             seconds, *megabytes = apart(measure, "assemble", folder, side, days, CHANNELS, True)
             found.append(Point("assemble", "cells", side**2, seconds / days / 2, *megabytes))
             say(found[-1])
@@ -186,8 +185,8 @@ def over_channels(root: Path, counts: Sequence[int], side: int) -> list[Point]:
 def predicted(root: Path, axis: str, amount: float, side: int, days: int, channels: Sequence[str]) -> Point:
     """A point of `predict` alone."""
     folder = root / "predict"
-    apart(stack, folder, side, days, channels)
-    apart(checkpoint, folder, channels)
+    stack(folder, side, days, channels)
+    checkpoint(folder, channels)
     seconds, *megabytes = apart(measure, "predict", folder, side, days, channels, True)
     shutil.rmtree(folder)
     say(point := Point("predict", axis, amount, seconds / days / 2, *megabytes))

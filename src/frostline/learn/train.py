@@ -145,8 +145,7 @@ def train(
         mark = fingerprint({**provenance, "net_options": options, "channels": channels}, learnt, judged, days)
         state = work_dir / "last.safetensors"
         epoch, history, best = resume(state, mark, model, adam)
-        weights = {"lambdas": lambdas, "lambda_lv": lambda_lv, "on": lv_on}
-        penalty = partial(objective_of_heads, products=[*products], **weights)
+        penalty = partial(objective_of_heads, products=[*products], lambdas=lambdas, lambda_lv=lambda_lv, on=lv_on)
         drawn = partial(batches, batch=batch, crop=crop, augment=augment, sensor_dropout=sensor_dropout)
         per_epoch = math.ceil(len(learnt.table) / batch)
         while epoch < epochs:
