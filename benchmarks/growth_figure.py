@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from benchmarks.growth import Point, Slope
 from frostline.drawing import LOOKS
@@ -30,7 +31,7 @@ def draw(points: Sequence[Point], slopes: Mapping[tuple[str, str, str], Slope], 
                     those = [p for p in points if (p.step, p.axis) == (step, axis)]
                     if those:
                         slope = slopes.get((step, axis, name))
-                        told = f"{step}: {slope.value:.2f} [{slope.lo:.2f}, {slope.hi:.2f}]" if slope else step
+                        told = f"{step}: {slope}" if slope else step
                         x, y = [p.amount for p in those], [getattr(p, name) for p in those]
                         ax.plot(x, y, color=color, marker=marker, linestyle=dash, label=told, markersize=4)
                 ax.set(xscale="log", yscale="log")
@@ -40,6 +41,7 @@ def draw(points: Sequence[Point], slopes: Mapping[tuple[str, str, str], Slope], 
                 ax.minorticks_off()
                 low, high = ax.get_ylim()
                 ax.set_ylim(low / 1.5, high * 3)  # room for the key
+                ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
                 ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
                 ax.legend(loc="upper left", frameon=False, title="exponent [95 %]", alignment="left", fontsize=7.5)
                 ax.grid(alpha=0.25)
