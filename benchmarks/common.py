@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import datetime
+import os
+import platform
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -35,6 +40,13 @@ class Row(NamedTuple):
     def met(self) -> bool:
         """Whether the goal holds."""
         return self.equal and self.ratio >= self.goal
+
+    @property
+    def verdict(self) -> str:
+        """`short`: below the goal, yet above 80 % of it; `SHORT`: below that."""
+        if not self.equal:
+            return "DIFFERS"
+        return "met" if self.met else "short" if self.ratio >= 0.8 * self.goal else "SHORT"
 
 
 def interleaved(calls: Mapping[str, Callable[[], Any]], *, repeats: int = 5) -> dict[str, float]:
@@ -69,13 +81,30 @@ def show(rows: Sequence[Row]) -> int:
         f"{'#':>2} {'what':38} {'anchor':28} {'anchor':>10} {'ours':>10} {'limit':>10} {'ratio':>9} {'goal':>8}  result"
     )
     for r in rows:
-        said = "met" if r.met else "DIFFERS" if not r.equal else "short" if r.ratio >= 0.8 * r.goal else "SHORT"
         print(
             f"{r.number:2d} {r.what:38} {r.anchor:28} {r.theirs:10.3g} {r.ours:10.3g} {r.limit:10.3g} {r.ratio:9.3g} "
-            f"{r.goal:8.3g}  {said} {r.note}".rstrip(),
+            f"{r.goal:8.3g}  {r.verdict} {r.note}".rstrip(),
             flush=True,
         )
     return int(any(not r.equal or r.ratio < 0.8 * r.goal for r in rows))
+
+
+def markdown(rows: Sequence[Row], size: Size) -> str:
+    """The table as docs/performance.md has it, with the day, the machine (processor and cores) and the size."""
+    lines = [f"{datetime.date.today()}, {machine()}, size `{size}`.", ""]
+    lines += ["| # | what | anchor | anchor's | ours | limit | ratio | goal | result |", "|" + "---|" * 9]
+    for r in rows:
+        limit = "" if np.isnan(r.limit) else f"{r.limit:.3g}"
+        cells = [r.what, r.anchor, f"{r.theirs:.3g}", f"{r.ours:.3g}", limit, f"{r.ratio:.3g}", f"{r.goal:.3g}"]
+        lines.append(f"| {r.number} | {' | '.join(cells)} | {' '.join([r.verdict, r.note]).strip()} |")
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """Processor and number of cores, nothing else of the machine."""
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE) if info.exists() else None
+    return f"{found[1].strip() if found else platform.machine()}, {os.cpu_count()} cores"
 
 
 def main(rows: Callable[[Size], list[Row]], about: str | None) -> int:

@@ -43,24 +43,27 @@ STEPS = ("assemble", "predict")
 PRODUCTS = ("smap", "amsr2", "era5", "dem", "landcover", "ismn", "uscrn")
 
 
-def experiment(size: int, days: int) -> North:
+def tables(size: int, days: int) -> dict[str, Any]:
     """An experiment of so many cells and days, whose net learns from the first month."""
     last = START + (days - 1) * DAY
-    return parse(
-        {
-            "title": "memory",
-            "grid": {"name": "N09", "center": [105.0, 60.0], "shape": [size, size]},
-            "period": {"start": str(START), "end": str(last)},
-            "inputs": {"root": "${RUN}/data", **{name: name for name in PRODUCTS}},
-            "split": {
-                "train": [[str(START), str(START + 19 * DAY)]],
-                "validation": [[str(START + 22 * DAY), str(START + 29 * DAY)]],
-                "heldout": [[str(START + 32 * DAY), str(last)]],
-                "buffer_days": 1,
-            },
-            "train": {"width": 8, "depth": 3, "epochs": 1, "batch": 4, "crop": min(size, 64)},
-        }
-    )
+    return {
+        "title": "memory",
+        "grid": {"name": "N09", "center": [105.0, 60.0], "shape": [size, size]},
+        "period": {"start": str(START), "end": str(last)},
+        "inputs": {"root": "${RUN}/data", **{name: name for name in PRODUCTS}},
+        "split": {
+            "train": [[str(START), str(START + 19 * DAY)]],
+            "validation": [[str(START + 22 * DAY), str(START + 29 * DAY)]],
+            "heldout": [[str(START + 32 * DAY), str(last)]],
+            "buffer_days": 1,
+        },
+        "train": {"width": 8, "depth": 3, "epochs": 1, "batch": 4, "crop": min(size, 64)},
+    }
+
+
+def experiment(size: int, days: int) -> North:
+    """Those tables as an experiment."""
+    return parse(tables(size, days))
 
 
 def archive(folder: Path, settings: North, workers: int = 1) -> None:

@@ -24,6 +24,7 @@ def tables(monkeypatch):
         "trends",
         "store",
         "unet",
+        "training",
         "convlstm",
         "start",
         pytest.param("passday", marks=pytest.mark.slow),
@@ -41,13 +42,17 @@ def test_a_benchmark_runs_and_its_results_are_equal(tables, name, capsys):
 
 def test_a_row_says_what_it_reached(monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(REPOSITORY))
-    from benchmarks.common import Row, interleaved, show
+    from benchmarks.common import Row, interleaved, markdown, show
 
     row = Row(1, "a", "b", theirs=8.0, ours=2.0, goal=4.0)
     assert row.ratio == 4 and row.met and show([row]) == 0
     assert show([row._replace(ours=2.4)]) == 0 and not row._replace(ours=2.4).met  # within 80 % of the goal
     assert show([row._replace(ours=3.0)]) == 1 and show([row._replace(equal=False)]) == 1
     assert "DIFFERS" in capsys.readouterr().out
+    table = markdown([row, row._replace(limit=0.5, note="twice")], "small").splitlines()
+    assert table[0].endswith("cores, size `small`.") and len({line.count("|") for line in table[2:]}) == 1
+    assert table[4] == "| 1 | a | b | 8 | 2 |  | 4 | 4 | met |"
+    assert table[5] == "| 1 | a | b | 8 | 2 | 0.5 | 4 | 4 | met twice |"
     calls = []
     interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, repeats=2)
     assert "".join(calls) == "ababab"

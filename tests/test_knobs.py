@@ -177,6 +177,7 @@ KNOBS: dict[str, Knob] = {
     "train.augment": train(False),
     "train.sensor_dropout": train(0.5),
     "train.select": train("reanalysis", "history"),
+    "train.precision": train("bfloat16"),
     "train.seed": train(2),
     "predict.method": Knob(
         "reanalysis", "predict", "record_reanalysis", along={"train": None, "validate": None, "classics": None}

@@ -89,10 +89,11 @@ def test_held_out_cells_and_days_leave_no_trace(tmp_path):
     assert same(quick(stack, tmp_path / "a", **options), quick(other, tmp_path / "b", **options))
 
 
-def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, precision):
     stack = small_stack()
     net = {"width": 4, "depth": 2}  # with dropout: its random numbers must come back too
-    options = {"epochs": 3, "net_options": net, "sensor_dropout": 0.5}
+    options = {"epochs": 3, "net_options": net, "sensor_dropout": 0.5, "precision": precision}
     whole = quick(stack, tmp_path / "a", **options)
     seen = []
 

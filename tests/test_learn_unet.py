@@ -3,7 +3,7 @@ import torch
 
 from frostline.errors import ConfigError
 from frostline.learn import build
-from frostline.learn.unet import UNet
+from frostline.learn.unet import Doubling, UNet
 
 
 def test_published_size():
@@ -47,6 +47,24 @@ def test_every_weight_learns(net):
     net = build(net, 3, {"width": 4, "depth": 3})
     net(torch.randn(2, 3, 16, 16)).square().sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters())
+
+
+def test_doubling_under_autocast_is_the_transposed_convolution(monkeypatch):
+    up, given = Doubling(6, 3), torch.randn(2, 6, 4, 5)
+    found = []
+    for autocast in (False, True):  # the other path, in float32, so that both can be compared closely
+        monkeypatch.setattr(torch, "is_autocast_enabled", lambda device, on=autocast: on)
+        x = given.clone().requires_grad_()
+        up.zero_grad(set_to_none=True)
+        y = up(x)
+        (y * torch.arange(y.numel()).view_as(y) / y.numel()).sum().backward()
+        found.append((y, x.grad, up.weight.grad, up.bias.grad))
+    assert found[0][0].shape == (2, 3, 8, 10)
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+    monkeypatch.undo()
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(up(given).float(), found[0][0], rtol=0.02, atol=0.02)
 
 
 def test_dropout_acts_in_training_only():

@@ -120,6 +120,9 @@ class TrainTable(Table):
         0.0, description="share of samples in which SMAP or AMSR2 is made missing, so that the net can do without"
     )
     select: Literal["reanalysis", "stations", "both"] = Field("both", description="labels whose MCC picks the epoch")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the net's activations; weights and loss are float32 always"
+    )
     seed: int = Field(1, description="of weights, crops and order")
 
 

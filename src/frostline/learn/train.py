@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -27,11 +26,11 @@ from frostline.learn.resume import arrays, fingerprint, resume, save
 from frostline.learn.samples import Samples, batches, check_disjoint, fields, held, pack
 from frostline.learn.scale import fit
 from frostline.learn.sequences import complete, latest, unroll
+from frostline.learn.step import PRECISION, autocast, step
 from frostline.scores import mcc
 
 # weights of the sources in the selection score; "both" is the published code's 3 MCC(stations) + MCC(ERA5)
 SELECT = {"reanalysis": {"reanalysis": 1.0}, "stations": {"station": 1.0}, "both": {"station": 3.0, "reanalysis": 1.0}}
-PRECISION = {"float32": None, "bfloat16": torch.bfloat16}
 Progress = Callable[[Mapping[str, Any]], None]
 
 
@@ -83,7 +82,7 @@ def train(
     made missing (learn.outages).
     teachers: variables `<this>_<source>` teach, soft or with cells left out if need be; what chooses is
     `label_<source>` whatever teaches.
-    precision: `float32`, or `bfloat16` autocast. device: `auto`, `cpu`, `cuda`, ...
+    precision: of the network's activations (learn.step), `float32` or `bfloat16`. device: `auto`, `cpu`, `cuda`, ...
     work_dir holds `last.safetensors`, from which the same call goes on after a kill (and ends as if it had not been
     killed), and the packed samples where they exceed RAM_BYTES. On one machine, the same seed gives the same
     weights on CPU. progress is called after each epoch with its history row and samples per second.
@@ -147,7 +146,7 @@ def train(
         mark = fingerprint({**provenance, "net_options": options, "channels": channels}, learnt, judged, days)
         state = work_dir / "last.safetensors"
         epoch, history, best = resume(state, mark, model, adam)
-        penalty = partial(objective_of_heads, products=[*products])
+        penalty = partial(objective_of_heads, products=[*products], lambdas=lambdas, lambda_lv=lambda_lv, on=lv_on)
         drawn = partial(batches, batch=batch, crop=crop, augment=augment, sensor_dropout=sensor_dropout)
         per_epoch = math.ceil(len(learnt.table) / batch)
         while epoch < epochs:
@@ -159,18 +158,10 @@ def train(
                 if schedule == "cosine":
                     rate = 0.5 * learning_rate * (1 + math.cos(math.pi * (epoch + k / per_epoch) / epochs))
                     adam.param_groups[0]["lr"] = rate
-                fields_in = torch.from_numpy(x).to(on, memory_format=torch.channels_last)  # (n, channel, crop, crop)
-                with _autocast(on, precision):
-                    scores = model(fields_in)  # (n, crop, crop), of frozen; or with targets and classes
-                labels = {s: torch.from_numpy(y[:, i]).to(on) for i, s in enumerate(learnt.sources)}
-                usable = torch.from_numpy(cells).to(on)
-                loss = penalty(scores, labels, usable, lambdas=lambdas, lambda_lv=lambda_lv, on=lv_on)
-                value = float(loss.detach())
+                labels = {source: y[:, i] for i, source in enumerate(learnt.sources)}
+                value, scores = step(model, adam, x, labels, cells, penalty=penalty, on=on, precision=precision)
                 if not math.isfinite(value):
                     _stop(x, scores, channels, learnt, which, epoch)
-                adam.zero_grad(set_to_none=True)
-                loss.backward()
-                adam.step()
                 total += value * len(which)
             speed = len(learnt.table) / (perf_counter() - began)
             row: dict[str, float | None] = {"epoch": epoch + 1, "loss": total / len(learnt.table)}
@@ -223,10 +214,6 @@ def _evenly(days: np.ndarray, most: int) -> np.ndarray:
     return np.isin(np.arange(len(days)), index)
 
 
-def _autocast(on: torch.device, precision: str) -> AbstractContextManager:
-    return torch.autocast(on.type, dtype=torch.bfloat16, enabled=PRECISION[precision] is not None)
-
-
 def _judge(
     model: torch.nn.Module,
     judged: Samples,
@@ -243,7 +230,7 @@ def _judge(
     model.eval()
     sums = {s: dict.fromkeys(("true_frozen", "false_frozen", "false_thawed", "true_thawed"), 0) for s in judges}
     rows = judged.table["row"].to_numpy()
-    with torch.inference_mode(), _autocast(on, precision):
+    with torch.inference_mode(), autocast(on, precision):
         for start in range(0, len(rows), batch):
             x, y = fields(judged, rows[start : start + batch])
             scores = model(torch.from_numpy(x).to(on, memory_format=torch.channels_last))
@@ -282,7 +269,7 @@ def _stop(
 ) -> None:
     """Name what made the loss NaN or Inf: an input channel, or the loss itself, and the date."""
     bad = np.argwhere(~np.isfinite(x).all(axis=(2, 3)))
-    sick = np.flatnonzero(~torch.isfinite(scores.detach()).flatten(1).all(dim=1).cpu().numpy())
+    sick = np.flatnonzero(~torch.isfinite(scores).flatten(1).all(dim=1).cpu().numpy())
     name, k = (channels[bad[0, 1]], bad[0, 0]) if len(bad) else ("loss", sick[0] if len(sick) else 0)
     raise InputError(
         "E-TRAIN-NAN",

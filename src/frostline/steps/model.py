@@ -96,6 +96,7 @@ def _train_one(experiment: North, folder: Path, name: str, share: int, quiet: bo
         lv_on=table.variation_on,
         select=table.select,
         teachers=teachers,
+        precision=table.precision,
         seed=table.seed + int(number or 1) - 1,
         progress=teller(run, name),
     )
