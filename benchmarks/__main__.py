@@ -30,7 +30,6 @@ from benchmarks.common import SIZES, markdown, show
 TABLES = {
     "regrid": regrid.rows,
     "gapfill": gapfill.rows,
-    "training": training.rows,
     "moments": moments.rows,
     "trends": trends.rows,
     "store": store.rows,
