@@ -53,6 +53,7 @@ SPECS = {
     "snow_depth": MILLIMETRE,
     "precipitation": RAIN,
 }
+SMALL = 1 << 16  # values: fewer are not worth loading a compiler for
 INTEGERS = ("quality", "age", "agreement", "winner")  # read back as they lie: flags have no NaN, 255 days is "none"
 
 
@@ -73,14 +74,51 @@ def pack(values: np.ndarray, spec: Spec) -> np.ndarray:
     dtype = np.dtype(spec.dtype)
     if dtype.kind == "f" or values.dtype == dtype:
         return values.astype(dtype, copy=False)
+    if values.size > SMALL and values.dtype in (np.float32, np.float64):
+        from frostline.packing_kernels import encode
+
+        out, kind = np.empty(values.shape, dtype), values.dtype.type
+        half = 0.5 / spec.scale if spec == PROBABILITY else np.nan
+        numbers = (kind(x) for x in (spec.scale, spec.offset, 0.5, half))
+        flat = np.ascontiguousarray(values).reshape(-1)
+        if encode(flat, *numbers, np.int32(spec.fill), kind(np.iinfo(dtype).max - 1), out.reshape(-1)):
+            return out
+    return pack_plain(values, spec)
+
+
+def pack_plain(values: np.ndarray, spec: Spec) -> np.ndarray:
+    """What `pack` means, in numpy, of codes that are integers; InputError where a value does not fit."""
     code = np.round((values - spec.offset) / spec.scale)
     if spec == PROBABILITY:
         half = 0.5 / spec.scale
         code = np.where((code == half) & (values > 0.5), half + 1, code)
         code = np.where((code == half) & (values < 0.5), half - 1, code)
-    known = np.isfinite(values)
+    known, dtype = np.isfinite(values), np.dtype(spec.dtype)
     top = np.iinfo(dtype).max
     if known.any() and (np.min(code[known]) < 0 or np.max(code[known]) >= top):
         low, high = float(np.min(values[known])), float(np.max(values[known]))
         raise InputError("E-STORE", cause=f"values {low:g}..{high:g} do not fit {spec.dtype} with scale {spec.scale:g}")
     return np.where(known, code, spec.fill).astype(dtype)
+
+
+def unpack(codes: np.ndarray, spec: Spec) -> np.ndarray:
+    """Values of codes, the float32 nearest to each; NaN where the fill stands.
+
+    >>> unpack(np.array([0, 100, 200, 255], "u1"), PROBABILITY).tolist()
+    [0.0, 0.5, 1.0, nan]
+    """
+    if codes.size <= SMALL:
+        return unpack_plain(codes, spec)
+    from frostline.packing_kernels import decode
+
+    out = np.empty(codes.shape, np.float32)
+    flat = np.ascontiguousarray(codes).reshape(-1)
+    decode(flat, float(spec.scale), float(spec.offset), codes.dtype.type(spec.fill), out.reshape(-1))
+    return out
+
+
+def unpack_plain(codes: np.ndarray, spec: Spec) -> np.ndarray:
+    """What `unpack` means, in numpy."""
+    values = (codes.astype(float) * spec.scale + spec.offset).astype(np.float32)
+    values[codes == spec.fill] = np.nan
+    return values

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,10 +24,15 @@ from frostline.errors import DiskError, InputError
 from frostline.grid import Grid
 from frostline.packing import INTEGERS, pack, spec_of
 from frostline.schema import coordinates, describe
+from frostline.store_held import Block, Held
+from frostline.store_lock import locked
+from frostline.store_read import Store
 
 LAYOUT = 1  # raised when a store of an older layout can no longer be read
 JOURNAL = "journal.jsonl"
-CHUNK_BYTES = 1 << 17  # small windows share a chunk among days until it holds this many cells; 2000 x 2000 never do
+CHUNK_BYTES = 1 << 17  # cells of a block of days that a step works on at once
+HELD_BYTES = 1 << 26  # of the days that share a chunk, which a writer keeps until it is whole
+MOST_DAYS, TILE_SIDE, TILE_CELLS = 32, 500, 1 << 20  # of a chunk: days, cells a side, cells in all
 DIMS = ("time", "overpass", "y", "x")
 STEPPED = ("time", "overpass", "step", "y", "x")
 STEP_META = {"units": "hours", "long_name": "hours before the overpass, local solar time"}
@@ -74,16 +78,17 @@ def create(
             values, told = np.asarray(data), frame[name].attrs if name in frame.variables else {}
             meta = {k: _plain(v) for k, v in told.items()} | extra
             group.create_array(name, data=values, dimension_names=[name][: values.ndim], attributes=meta)
-        days = chunk_days(grid)
+        wide = [*variables, *(name for name in stepped for _ in step)]
+        days = _days(grid, len(passes) * sum(np.dtype(spec_of(name).dtype).itemsize for name in wide))
         for name in (*variables, *stepped):
             steps = (len(step),) if name in stepped else ()  # in one chunk: a network reads all of them together
             shape, chunks = (
                 (len(when), len(passes), *steps, *grid.shape),
-                (min(days, len(when)), 1, *steps, *_tile(grid)),
+                (min(days, len(when)), 1, *steps, *_tile(grid, days)),
             )
             _array(group, name, shape, chunks, STEPPED if steps else DIMS)
         for name, values in (static or {}).items():
-            array = _array(group, name, grid.shape, _tile(grid), DIMS[2:])
+            array = _array(group, name, grid.shape, _tile(grid, 1), DIMS[2:])
             array[...] = pack(np.asarray(values, "float32"), spec_of(name))
         group.attrs.update({**{k: _plain(v) for k, v in dict(attrs or {}).items()}, **grid.attrs(), "layout": LAYOUT})
         with warnings.catch_warnings():  # zarr 3 warns that its own consolidation is no part of the specification yet
@@ -99,8 +104,8 @@ def create(
 
 
 def chunk_days(grid: Grid) -> int:
-    """Days that share a chunk: one on a hemisphere, up to 32 on a small window (fewer, larger files)."""
-    return int(np.clip(CHUNK_BYTES // (grid.shape[0] * grid.shape[1]), 1, 32))
+    """Days that a step reads, works on and writes at once: one on a hemisphere, up to 32 on a small window."""
+    return int(np.clip(CHUNK_BYTES // (grid.shape[0] * grid.shape[1]), 1, MOST_DAYS))
 
 
 @contextmanager
@@ -110,46 +115,58 @@ def writer(path: str | Path) -> Iterator[Callable[..., None]]:
     `arrays` maps names to (days, overpasses, y, x) values (NaN = unknown; with steps after the overpasses where the
     variable has them), beginning at time index `start`; `overpass` is the index of a single pass, then arrays are
     (days, y, x). Writing a step again replaces it.
+
+    Days that follow each other from the first of a chunk are held, packed, until the chunk is whole or the writer
+    ends, by an error too: only then are they on disk and verified. A process that is killed loses them.
     """
     import zarr
 
     path = Path(path)
     if not (path / JOURNAL).exists():
         raise InputError("E-STORE", where=path, cause="this is no frostline store", remedy="run the step that makes it")
-    with _lock(path), (path / JOURNAL).open("a", encoding="utf-8") as journal:
+    with locked(path), (path / JOURNAL).open("a", encoding="utf-8") as journal:
         group: Any = zarr.open_group(path, mode="r+", use_consolidated=False)
         if any(event["state"] != "verified" for event in _journal(path).values()):
             for left in path.rglob("*.partial"):  # of a writer that was killed within a chunk; nobody reads them
                 left.unlink(missing_ok=True)
+        total, passes = group["time"].shape[0], group["overpass"].shape[0]
+        laid_out: Any = zarr.open_group(path, mode="r", use_consolidated=True)
+        held = Held(max((v.chunks[0] for _, v in laid_out.arrays() if v.ndim >= len(DIMS)), default=1), total)
 
         def write(start: int, arrays: Mapping[str, np.ndarray], overpass: int | None = None) -> None:
-            count = len(next(iter(arrays.values())))
-            passes = range(group["overpass"].shape[0]) if overpass is None else [overpass]
-            steps = [(t, o) for t in range(start, start + count) for o in passes]
-            try:
-                _note(journal, [{"t": t, "o": o, "state": "pending"} for t, o in steps])
-                digests = [hashlib.sha256() for _ in steps]
-                for name, values in arrays.items():
-                    codes = pack(np.asarray(values), spec_of(name))
-                    codes = codes[:, None] if overpass is not None else codes
-                    part = (slice(start, start + count), slice(passes[0], passes[-1] + 1))
-                    group[name][part] = codes
-                    back = group[name][part]
-                    if not np.array_equal(back, codes, equal_nan=codes.dtype.kind == "f"):
-                        raise DiskError(
-                            "E-STORE", where=path, cause=f"{name!r} read back differs from what was written"
-                        )
-                    for digest, (t, o) in zip(digests, steps, strict=True):
-                        digest.update(name.encode() + back[t - start, o - passes[0]].tobytes())
-                done = [
-                    {"t": t, "o": o, "state": "verified", "sha256": digest.hexdigest()}
-                    for digest, (t, o) in zip(digests, steps, strict=True)
-                ]
-                _note(journal, done, sync=True)
-            except OSError as error:
-                raise disk_error(path, error) from error
+            codes = {name: pack(np.asarray(values), spec_of(name)) for name, values in arrays.items()}
+            at = slice(0, passes) if overpass is None else slice(overpass, overpass + 1)
+            if overpass is not None:
+                codes = {name: values[:, None] for name, values in codes.items()}
+            for block in held.take(Block(start, at, codes)):
+                _put(path, group, journal, block)
 
-        yield write
+        try:
+            yield write
+        finally:
+            for block in held.rest():
+                _put(path, group, journal, block)
+
+
+def _put(path: Path, group: Any, journal: Any, block: Block) -> None:
+    """Write codes, read them back, and note the steps as verified."""
+    steps = [(t, o) for t in range(block.start, block.start + block.days) for o in range(*block.passes.indices(1 << 8))]
+    part = (slice(block.start, block.start + block.days), block.passes)
+    digests = {step: hashlib.sha256() for step in steps}
+    try:
+        _note(journal, [{"t": t, "o": o, "state": "pending"} for t, o in steps])
+        for name, codes in block.codes.items():
+            group[name][part] = codes
+            back = group[name][part]
+            if not np.array_equal(back, codes, equal_nan=codes.dtype.kind == "f"):
+                raise DiskError("E-STORE", where=path, cause=f"{name!r} read back differs from what was written")
+            for (t, o), digest in digests.items():
+                digest.update(name.encode())
+                digest.update(back[t - block.start, o - block.passes.start])
+        done = [{"t": t, "o": o, "state": "verified", "sha256": d.hexdigest()} for (t, o), d in digests.items()]
+        _note(journal, done, sync=True)
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def open_store(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
@@ -160,7 +177,7 @@ def open_store(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
     path = Path(path)
     if not (path / "zarr.json").exists() or not (path / JOURNAL).exists():
         raise InputError("E-STORE", where=path, cause="no finished store lies here", remedy="run its step")
-    ds = xr.open_zarr(path, consolidated=True, chunks=chunks, mask_and_scale=True, decode_coords="all")
+    ds = xr.open_dataset(path, engine=Store, chunks=chunks)
     if int(ds.attrs.get("layout", 0)) != LAYOUT:
         raise InputError("E-STORE", where=path, cause="the store has another layout", remedy="make it again")
     ds = describe(ds)
@@ -228,8 +245,17 @@ def _array(group: Any, name: str, shape: tuple[int, ...], chunks: tuple[int, ...
     )
 
 
-def _tile(grid: Grid) -> tuple[int, int]:
-    return (min(grid.shape[0], 500), min(grid.shape[1], 500))
+def _days(grid: Grid, bytes_of_a_cell: int) -> int:
+    """Days that share a chunk: as many as a writer may hold, so that a cell's series lies in few chunks."""
+    cells = grid.shape[0] * grid.shape[1]
+    return int(np.clip(HELD_BYTES // (cells * max(bytes_of_a_cell, 1)), chunk_days(grid), MOST_DAYS))
+
+
+def _tile(grid: Grid, days: int) -> tuple[int, int]:
+    """Rows and columns of a chunk: equal parts of the grid, the smaller the more days it holds."""
+    side = min(TILE_SIDE, int((TILE_CELLS / days) ** 0.5))
+    rows, cols = (-(-n // -(-n // side)) for n in grid.shape)
+    return rows, cols
 
 
 def _plain(value: Any) -> Any:
@@ -261,39 +287,3 @@ def _torn(path: Path, days: int, passes: int) -> np.ndarray:
     for (t, o), event in _journal(path).items():
         out[t, o] = event["state"] != "verified"
     return out
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One writer at a time; the lock of a process that no longer lives is taken over."""
-    lock = path.with_name(path.name + ".lock")
-    me = f"{socket.gethostname()} {os.getpid()}"
-    mine = lock.with_name(
-        f"{lock.name}.{os.getpid()}"
-    )  # whole before it is called the lock: a kill leaves no nameless one
-    for _ in range(2):
-        mine.write_text(me, encoding="utf-8")
-        try:
-            os.link(mine, lock)
-            break
-        except FileExistsError:
-            host, _, pid = lock.read_text(encoding="utf-8").partition(" ")
-            alive = host != socket.gethostname() or not pid or Path(f"/proc/{pid}").exists() or _signalled(pid)
-            if alive:
-                cause = f"process {pid} on {host} is writing this store"
-                raise DiskError("E-STORE", where=path, cause=cause, remedy=f"wait, or remove {lock}") from None
-            lock.unlink(missing_ok=True)
-        finally:
-            mine.unlink(missing_ok=True)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-
-
-def _signalled(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError, PermissionError) as error:
-        return isinstance(error, PermissionError)  # somebody else's lives
-    return True
