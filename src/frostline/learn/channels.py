@@ -9,7 +9,7 @@ A channel list is names in order, and says all: `tb_18v` a scaled predictor, `sn
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
@@ -98,11 +98,46 @@ def scaled(channels: Sequence[str]) -> list[str]:
     return [*inputs, *(name for name in split_names(channels)[1] if name not in _SHARES)]
 
 
-def day_fields(stack: xr.Dataset, index: np.ndarray, channels: Sequence[str], scaler: Scaler) -> np.ndarray:
-    """Channels of the days `index` of the stack: float32 (day, overpass, channel, y, x), 0 = missing.
+def day_fields(
+    stack: xr.Dataset, index: np.ndarray, channels: Sequence[str], scaler: Scaler, *, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Channels of the days `index` of the stack: float32 (day, overpass, channel, y, x), 0 = missing; into `out`.
 
-    Inf stays Inf: the caller names it.
+    Inf stays Inf: the caller names it. `day_fields_plain` says in numpy what is meant, and gives the same bits.
     """
+    from frostline.learn.kernels import aged, scaled  # numba: not loaded by --help
+
+    names, inputs = split_names(channels)[0], inputs_of(channels)
+    if out is None:
+        passes, rows, columns = (stack.sizes[d] for d in ("overpass", "y", "x"))
+        out = np.empty((len(index), passes, len(names), rows, columns), "float32")
+    spare = np.empty(out.shape[-2:], "float32")
+    met: set[str] = set()
+    for name in inputs:
+        base, valid = variable_of(name), f"valid:{sensor(name)}"
+        mean, spread = (np.float32(n) for n in scaler.of(base))
+        for here, values in _each(read_days(field(stack, name), index), out):
+            seen = here[names.index(valid)] if valid in names else spare
+            scaled(values, mean, spread, here[names.index(name)].reshape(-1), seen.reshape(-1), valid not in met)
+        met.add(valid)
+        if (before := f"previous:{name}") in names:
+            for here, values in _each(_before(field(stack, name), index), out):
+                scaled(values, mean, spread, here[names.index(before)].reshape(-1), spare.reshape(-1), True)
+    for k, name in enumerate(names):
+        if name.startswith("age:"):
+            for here, values in _each(read_days(stack[f"age_{name[4:]}"], index), out):
+                aged(values, np.float32(AGE_DAYS), here[k].reshape(-1))
+    return out
+
+
+def _each(values: np.ndarray, out: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The fields (day, overpass, y, x) one by one as rows (n,), each with its channels (channel, y, x) in `out`."""
+    for t, o in np.ndindex(*values.shape[:2]):
+        yield out[t, o], np.ascontiguousarray(values[t, o]).reshape(-1)
+
+
+def day_fields_plain(stack: xr.Dataset, index: np.ndarray, channels: Sequence[str], scaler: Scaler) -> np.ndarray:
+    """What `day_fields` means, in numpy. Slow; used by the tests."""
     names = split_names(channels)[0]
     inputs = inputs_of(channels)
     value = {name: scaler(variable_of(name), read_days(field(stack, name), index)) for name in inputs}
@@ -145,9 +180,31 @@ def day_flags(time: np.ndarray, overpass: np.ndarray, channels: Sequence[str]) -
     return np.stack([each[name] for name in split_names(channels)[2]], axis=-1).astype("float32")
 
 
-def oldest(stack: xr.Dataset, index: np.ndarray, channels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def oldest(
+    stack: xr.Dataset, index: np.ndarray, channels: Sequence[str], fields: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(age, seen): largest gap age of the sensors that have a value (uint8 days, NO_AGE where none has), and
-    whether any has; both (day, overpass, y, x). A sensor without an age variable counts as observed (0)."""
+    whether any has; both (day, overpass, y, x). A sensor without an age variable counts as observed (0).
+
+    `fields` are those days' `day_fields`, whose valid: channels then need not be made again.
+    """
+    from frostline.learn.kernels import older
+
+    if fields is None:
+        return oldest_plain(stack, index, channels)
+    names = split_names(channels)[0]
+    shape = (*fields.shape[:2], *fields.shape[3:])
+    age, seen = np.zeros(shape, "uint8"), np.zeros(shape, bool)
+    for base in dict.fromkeys(map(sensor, inputs_of(channels))):
+        days = read_days(stack[f"age_{base}"], index) if f"age:{base}" in channels else np.zeros(shape, "uint8")
+        for (t, o), (here, values) in zip(np.ndindex(*shape[:2]), _each(days, fields), strict=True):
+            older(here[names.index(f"valid:{base}")].reshape(-1), values, age[t, o].reshape(-1), seen[t, o].reshape(-1))
+    age[~seen] = NO_AGE
+    return age, seen
+
+
+def oldest_plain(stack: xr.Dataset, index: np.ndarray, channels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """What `oldest` means, in numpy."""
     inputs = inputs_of(channels)
     age = seen = None
     for base in dict.fromkeys(map(sensor, inputs)):
@@ -163,7 +220,7 @@ def oldest(stack: xr.Dataset, index: np.ndarray, channels: Sequence[str]) -> tup
 
 def first_infinite(fields: np.ndarray, time: np.ndarray, names: Sequence[str]) -> tuple[str, np.datetime64] | None:
     """The (name, date) of the first value that is not finite in fields (day, overpass, name, y, x), or None."""
-    if np.isfinite(fields.sum(dtype="float64")):  # one pass without a mask as large as the data
+    if np.isfinite(fields.sum(dtype="float32")):  # one pass without a mask as large as the data
         return None
     bad = np.argwhere(~np.isfinite(fields).all(axis=(1, 3, 4)))
     return (names[bad[0, 1]], np.datetime64(time[bad[0, 0]], "D")) if len(bad) else None

@@ -55,7 +55,7 @@ def silent(fields: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
     for who in INSTRUMENTS:
         valid = [k for k, name in enumerate(names) if name.startswith("valid:") and instrument(name) == who]
         if valid:
-            found[f"{who}_missing"] = np.logical_not(fields[:, :, valid].any(axis=2))
+            found[f"{who}_missing"] = np.logical_and.reduce([fields[:, :, k] == 0 for k in valid])
     return found
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import xarray as xr
 
 from frostline.errors import ConfigError, InputError
 from frostline.learn.channels import (
-    NO_AGE,
     day_fields,
     day_flags,
     first_infinite,
@@ -92,34 +91,57 @@ def predict(
         block = withheld(block, without)
         index = np.arange(days_slice.start - first, days_slice.stop - first)
         time, overpass = block["time"].values[index], block["overpass"].values
-        daily = day_fields(block, index, channels, scaler)  # (day, overpass, channel, y, x)
-        bad = first_infinite(daily, time, split_names(channels)[0])
+        fields = np.empty((len(index), len(overpass), len(channels), *land.shape), "float32")
+        names = split_names(channels)[0]
+        daily, rest = fields[:, :, : len(names)], fields[:, :, len(names) :]
+        day_fields(block, index, channels, scaler, out=daily)
+        bad = first_infinite(daily, time, names)
         if bad is not None:
             raise InputError("E-INPUT-CORRUPT", where=f"{bad[0]} on {bad[1]}", cause="a value is infinite")
-        flags = day_flags(time, overpass, channels)
-        age, seen = oldest(block, index, channels)
-        failed = silent(daily, split_names(channels)[0])
+        rest[:, :, : len(place)] = place
+        rest[:, :, len(place) :] = day_flags(time, overpass, channels)[..., None, None]
+        age, seen = oldest(block, index, channels, daily)
+        failed = silent(daily, names)
         for o, code in enumerate(overpass):
-            x = np.empty((len(index), len(channels), *land.shape), "float32")
-            x[:, : daily.shape[2]] = daily[:, o]
-            x[:, daily.shape[2] : daily.shape[2] + len(place)] = place
-            x[:, daily.shape[2] + len(place) :] = flags[:, o, :, None, None]
-            scores = engine(x, land)
+            scores = engine(fields[:, o], land)
             p = _probability(scores)
             if p.ndim == 4:  # (day, y, x), or (target, day, y, x) of several
                 p = p[:, 0] if p.shape[1] == 1 else p.swapaxes(0, 1)
-            known = seen[:, o] & land
-            quality = np.where(land, 0, QUALITY["outside_domain"]).astype("uint16")
-            quality = quality | np.where(land & ~seen[:, o], QUALITY["input_missing"], 0).astype("uint16")
-            quality |= np.where(known & (age[:, o] > 0), QUALITY["gap_filled"], 0).astype("uint16")
-            for flag, absent in failed.items():
-                quality |= np.where(known & absent[:, o], QUALITY[flag], 0).astype("uint16")
-            doubt = known & (np.abs(p - 0.5) < low_confidence)
-            quality = quality | np.where(doubt, QUALITY["low_confidence"], 0).astype("uint16")
-            out = np.where(known, p, np.float32(np.nan))
+            absent = {flag: cells[:, o] for flag, cells in failed.items()}
+            out, quality, days_old = flagged(p, land, seen[:, o], age[:, o], absent, low_confidence)
             if give == "scores":
-                out = np.where(known[:, None], _classes(scores), np.float32(np.nan))
-            yield days_slice, int(code), out, quality, np.where(known, age[:, o], NO_AGE).astype("uint8")
+                out = np.where((seen[:, o] & land)[:, None], _classes(scores), np.float32(np.nan))
+            yield days_slice, int(code), out, quality, days_old
+
+
+def flagged(
+    p: np.ndarray,
+    land: np.ndarray,
+    seen: np.ndarray,
+    age: np.ndarray,
+    absent: Mapping[str, np.ndarray],
+    low_confidence: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(probability, quality, age) as `predict` gives them, of p ([target,] day, y, x).
+
+    land (y, x), seen and age (day, y, x); `absent` the flags of instruments and where they are silent. In numpy:
+    tests/test_learn_predict.py.
+    """
+    from frostline.learn.kernels import judged
+
+    heads = p.reshape(-1, *p.shape[-3:])
+    out, quality, days = np.empty(p.shape, "float32"), np.empty(heads.shape, "uint16"), np.empty(seen.shape, "uint8")
+    kinds = [np.uint16(QUALITY[n]) for n in ("outside_domain", "input_missing", "gap_filled", "low_confidence")]
+    there = np.ascontiguousarray(land).reshape(-1)
+    for t in range(len(seen)):
+        silences = np.zeros(land.shape, "uint16")
+        for flag, cells in absent.items():
+            silences |= cells[t] * np.uint16(QUALITY[flag])
+        same = (there, seen[t].reshape(-1), age[t].reshape(-1), silences.reshape(-1), np.float32(low_confidence), *kinds)
+        for h, head in enumerate(heads):
+            rows = (a.reshape(-1) for a in (out.reshape(heads.shape)[h, t], quality[h, t], days[t]))
+            judged(np.ascontiguousarray(head[t], np.float32).reshape(-1), *same, *rows)
+    return out, quality.reshape(p.shape), days
 
 
 def _probability(scores: np.ndarray) -> np.ndarray:

@@ -30,8 +30,8 @@ class Scaler:
                     remedy="leave out a predictor that is constant over the training days and area",
                 )
 
-    def __call__(self, name: str, values: np.ndarray) -> np.ndarray:
-        """(values - mean) / spread as float32; NaN stays NaN; an unknown name is an error."""
+    def of(self, name: str) -> tuple[float, float]:
+        """Mean and spread of a variable; an unknown name is an error."""
         if name not in self.mean:
             raise InputError(
                 "E-INPUT-MISSING",
@@ -39,7 +39,12 @@ class Scaler:
                 cause="the scaler has no statistics of this variable",
                 remedy=f"it knows {sorted(self.mean)}; train again with this input",
             )
-        return ((values - np.float32(self.mean[name])) / np.float32(self.spread[name])).astype("float32", copy=False)
+        return self.mean[name], self.spread[name]
+
+    def __call__(self, name: str, values: np.ndarray) -> np.ndarray:
+        """(values - mean) / spread as float32; NaN stays NaN; an unknown name is an error."""
+        mean, spread = self.of(name)
+        return ((values - np.float32(mean)) / np.float32(spread)).astype("float32", copy=False)
 
 
 def fit(stack: xr.Dataset, names: Sequence[str], *, days: np.ndarray, area: np.ndarray) -> Scaler:
