@@ -113,3 +113,17 @@ def test_first_infinite_names_channel_and_date():
     assert ch.first_infinite(fields, time, list("abcd")) is None
     fields[2, 1, 1, 0, 1], fields[1, 0, 3, 1, 1] = np.nan, np.inf
     assert ch.first_infinite(fields, time, list("abcd")) == ("d", np.datetime64("2016-01-02"))
+
+
+def test_the_kernels_give_the_plain_channels_and_ages():
+    stack = small_stack(4, 8, gaps=0.3).load()
+    stack["tb_1v"].values[1, 0, 2, 2] = np.inf
+    names = ch.channel_names(stack, inputs=TB, statics=["elevation"], extras=["previous_day"])
+    scaler, index = scaler_of(stack.where(np.isfinite(stack["tb_1v"])), names), np.array([0, 2, 3])
+    fields = ch.day_fields(stack, index, names, scaler)
+    np.testing.assert_array_equal(fields, ch.day_fields_plain(stack, index, names, scaler))
+    room = np.full((3, 2, fields.shape[2] + 2, 8, 8), 7, "f4")
+    assert ch.day_fields(stack, index, names, scaler, out=room[:, :, 1:-1]).base is room
+    assert (room[:, :, 1:-1] == fields).all() and (room[:, :, [0, -1]] == 7).all()
+    for found, plain in zip(ch.oldest(stack, index, names, fields), ch.oldest(stack, index, names), strict=True):
+        np.testing.assert_array_equal(found, plain)

@@ -10,7 +10,7 @@ from frostline.errors import InputError
 from frostline.learn import build
 from frostline.learn.channels import channel_names, scaled
 from frostline.learn.checkpoint import Checkpoint, grid_facts
-from frostline.learn.predict import predict
+from frostline.learn.predict import flagged, predict
 from frostline.learn.resume import arrays
 from frostline.learn.scale import fit
 from frostline.schema import QUALITY, RECORD, check, record
@@ -155,3 +155,21 @@ def test_memory_does_not_grow_with_the_record(tmp_path):
 def _daily(stack):
     chunks = (1, 2, stack.sizes["y"], stack.sizes["x"])
     return {n: {"chunks": chunks} for n in stack.data_vars if "time" in stack[n].dims}
+
+
+def test_flags_of_a_field_by_numpy():
+    rng = np.random.default_rng(3)
+    p, land = rng.random((2, 3, 6, 5)).astype("f4"), rng.random((6, 5)) < 0.7
+    seen, age = rng.random((3, 6, 5)) < 0.8, rng.integers(0, 3, (3, 6, 5), "u1")
+    absent = {name: rng.random((3, 6, 5)) < 0.3 for name in ("smap_missing", "amsr2_missing")}
+    out, quality, days = flagged(p, land, seen, age, absent, 0.1)
+    known = seen & land
+    np.testing.assert_array_equal(out, np.where(known, p, np.float32(np.nan)))
+    np.testing.assert_array_equal(days, np.where(known, age, 255))
+    bits = np.where(land, 0, QUALITY["outside_domain"]) + np.where(land & ~seen, QUALITY["input_missing"], 0)
+    bits = bits + np.where(known & (age > 0), QUALITY["gap_filled"], 0)
+    bits = bits + sum(np.where(known & where, QUALITY[name], 0) for name, where in absent.items())
+    doubt = known & (np.abs(p - np.float32(0.5)) < np.float32(0.1))
+    np.testing.assert_array_equal(quality, bits + np.where(doubt, QUALITY["low_confidence"], 0))
+    assert quality.dtype == np.uint16 and days.dtype == np.uint8
+    np.testing.assert_array_equal(flagged(p[0], land, seen, age, {}, 0.1)[0], out[0])
