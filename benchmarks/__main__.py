@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import convlstm, gapfill, memory, moments, regrid, start, store, trends, unet
+from benchmarks import convlstm, gapfill, memory, moments, passday, regrid, start, store, trends, unet
 from benchmarks.common import SIZES, show
 
 TABLES = {
@@ -22,6 +22,7 @@ TABLES = {
     "store": store.rows,
     "unet": unet.rows,
     "convlstm": convlstm.rows,
+    "passday": passday.rows,
     "start": start.rows,
 }
 

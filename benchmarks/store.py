@@ -2,8 +2,8 @@
 
 python -m benchmarks.store [--size small|middle|full]
 
-Both sides give float32 with NaN. The cost of days is proportional to their number, so a year's ratio is theirs. Files lie
-in the page cache: what is counted is the CPU's part.
+Both sides give float32 with NaN. The cost of days is proportional to their number, so a year's ratio is theirs. Files
+lie in the page cache: what is counted is the CPU's part.
 """
 
 from __future__ import annotations

@@ -15,7 +15,20 @@ def tables(monkeypatch):
     return TABLES
 
 
-@pytest.mark.parametrize("name", ["regrid", "gapfill", "moments", "trends", "store", "unet", "convlstm", "start"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "regrid",
+        "gapfill",
+        "moments",
+        "trends",
+        "store",
+        "unet",
+        "convlstm",
+        "start",
+        pytest.param("passday", marks=pytest.mark.slow),
+    ],
+)
 def test_a_benchmark_runs_and_its_results_are_equal(tables, name, capsys):
     from benchmarks.common import show
 

@@ -137,7 +137,14 @@ def flagged(
         silences = np.zeros(land.shape, "uint16")
         for flag, cells in absent.items():
             silences |= cells[t] * np.uint16(QUALITY[flag])
-        same = (there, seen[t].reshape(-1), age[t].reshape(-1), silences.reshape(-1), np.float32(low_confidence), *kinds)
+        same = (
+            there,
+            seen[t].reshape(-1),
+            age[t].reshape(-1),
+            silences.reshape(-1),
+            np.float32(low_confidence),
+            *kinds,
+        )
         for h, head in enumerate(heads):
             rows = (a.reshape(-1) for a in (out.reshape(heads.shape)[h, t], quality[h, t], days[t]))
             judged(np.ascontiguousarray(head[t], np.float32).reshape(-1), *same, *rows)
