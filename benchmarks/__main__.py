@@ -11,21 +11,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import (
-    convlstm,
-    gapfill,
-    growth,
-    memory,
-    moments,
-    passday,
-    regrid,
-    start,
-    store,
-    training,
-    trends,
-    unet,
-)
-from benchmarks.common import SIZES, markdown, show
+from benchmarks import convlstm, gapfill, memory, moments, passday, regrid, start, store, trends, unet
+from benchmarks.common import SIZES, show
 
 TABLES = {
     "regrid": regrid.rows,

@@ -24,7 +24,6 @@ def tables(monkeypatch):
         "trends",
         "store",
         "unet",
-        "training",
         "convlstm",
         "start",
         pytest.param("passday", marks=pytest.mark.slow),

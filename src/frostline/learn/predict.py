@@ -112,6 +112,7 @@ def predict(
             if give == "scores":
                 out = np.where((seen[:, o] & land)[:, None], _classes(scores), np.float32(np.nan))
             yield days_slice, int(code), out, quality, days_old
+        del block, fields, daily, rest  # not kept beside the next ones
 
 
 def flagged(
