@@ -11,18 +11,31 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import convlstm, gapfill, memory, moments, passday, regrid, start, store, trends, unet
-from benchmarks.common import SIZES, show
+from benchmarks import (
+    convlstm,
+    gapfill,
+    growth,
+    memory,
+    moments,
+    passday,
+    regrid,
+    start,
+    store,
+    training,
+    trends,
+    unet,
+)
+from benchmarks.common import SIZES, markdown, show
 
 TABLES = {
     "regrid": regrid.rows,
     "gapfill": gapfill.rows,
-    "moments": moments.rows,
-    "trends": trends.rows,
-    "store": store.rows,
     "unet": unet.rows,
     "training": training.rows,
     "convlstm": convlstm.rows,
+    "moments": moments.rows,
+    "trends": trends.rows,
+    "store": store.rows,
     "passday": passday.rows,
     "start": start.rows,
 }

@@ -24,6 +24,7 @@ def tables(monkeypatch):
         "trends",
         "store",
         "unet",
+        "training",
         "convlstm",
         "start",
         pytest.param("passday", marks=pytest.mark.slow),
