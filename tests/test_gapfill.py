@@ -285,21 +285,3 @@ def test_the_value_alone_is_the_same(name):
     assert fill_values(tb, DAYS[:30], **PRESETS[name], out=out) is out
     np.testing.assert_array_equal(out, value)
     np.testing.assert_array_equal(fill_values(tb, DAYS[:30], **PRESETS[name]), value)
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    length=st.integers(1, 14),
-    side=st.integers(0, 2),
-    span=st.integers(0, 4),
-    mode=st.sampled_from(["linear", "mean"]),
-)
-def test_windows_of_two_days_at_once_are_the_plain_rule(seed, length, side, span, mode):
-    """Days that are skipped break the chain of windows; odd numbers of days leave one over."""
-    rng = np.random.default_rng(seed)
-    tb = rng.normal(250, 10, (length, 2, 9)).astype(np.float32)
-    tb[rng.random(tb.shape) < 0.5] = np.nan
-    time = DAYS[np.sort(rng.choice(length + 3, length, replace=False))]
-    rule = {"max_side": side, "max_span": span, "one_sided": "none", "mode": mode}
-    np.testing.assert_array_equal(fill_values(tb, time, **rule), fill_time(tb, time, **rule)[0])

@@ -6,6 +6,8 @@ the first-level cache), and is then taken from the slopes themselves, so that it
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -149,7 +151,7 @@ def _smallest(slope: Array, limit: float) -> float:  # pragma: no cover
 
 
 @njit(inline="always")
-def _turned(bits: int) -> int:  # pragma: no cover
+def _turned(bits: Any) -> Any:  # pragma: no cover
     """Bits of a float as a number that rises with it, or back: of negative ones the others are turned over."""
     return bits ^ (bits >> 63 & _BUT_SIGN)
 

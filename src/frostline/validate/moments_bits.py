@@ -94,13 +94,16 @@ def follow(
 
 
 @intrinsic
-def _ones(typing: Any, x: Any) -> Any:  # pragma: no cover
+def _popcount(typing: Any, x: Any) -> Any:  # pragma: no cover
     """Bits set in uint32, by the processor's instruction; 2.5 times faster than by shifts, which are no more known."""
 
     def emit(context: Any, builder: Any, signature: Any, words: Any) -> Any:
         return builder.ctpop(words[0])
 
     return types.uint32(types.uint32), emit
+
+
+_ones: Any = _popcount
 
 
 @njit(inline="always")
