@@ -57,6 +57,18 @@ def shifts(tb: Array, *, max_side: int, max_span: int, max_hold: int = -1) -> tu
     return value, flag, age
 
 
+def by_masks(tb: Array) -> Array:
+    """The rule of two days a side day by day, pair by pair: the fastest NumPy that we found, in few frames."""
+    out = tb.copy()
+    for t in range(len(tb)):
+        for a in range(1, 3):
+            for b in range(1, 3):
+                if t >= a and t + b < len(tb):
+                    can = np.isnan(out[t]) & ~np.isnan(tb[t - a]) & ~np.isnan(tb[t + b])
+                    out[t][can] = tb[t - a][can] + (tb[t + b][can] - tb[t - a][can]) * np.float32(a / (a + b))
+    return out
+
+
 def frames_held(tb: Array, time: Array) -> float:
     """Frames of float32 that a stream holds at most."""
     rule = PRESETS["donahue-text"]
@@ -89,6 +101,7 @@ def rows(size: Size) -> list[Row]:
         **calls,
         "shifts": lambda: shifts(tb, max_side=2, max_span=4),
         "shifts3": lambda: shifts(tb, max_side=3, max_span=5, max_hold=2),
+        "masks": lambda: by_masks(tb),
     }
     slower = interleaved(slow, repeats=2)
     value, flag, age = fill_cube(some, time, **best)
@@ -101,9 +114,11 @@ def rows(size: Size) -> list[Row]:
     near = np.array_equal(alone, shifts(some, max_side=2, max_span=4)[0], equal_nan=True)
     theirs = shifts(some, max_side=3, max_span=5, max_hold=2)
     same &= all(np.array_equal(a, b, equal_nan=True) for a, b in zip((value, flag, age), theirs, strict=True))
+    near &= bool(np.allclose(alone, by_masks(some), rtol=1e-6, equal_nan=True))
+    also = f"({slower['masks'] / slower['text']:.0f} times NumPy day by day, by masks)"
     return [
         Row(2, "+-2 days, value", "np.copyto", seconds["copy"], seconds["text"], 1 / 3, seconds["copy"], near),
-        Row(2, "+-2 days, value", "NumPy shifts", slower["shifts"], slower["text"], 100, equal=near),
+        Row(2, "+-2 days, value", "NumPy shifts", slower["shifts"], slower["text"], 100, seconds["copy"], near, also),
         Row(2, "recommended, with flag and age", "np.copyto", seconds["copy"], seconds["best"], 1 / 8, equal=same),
         Row(2, "recommended, with flag and age", "NumPy shifts", slower["shifts3"], slower["best"], 30, equal=same),
         Row(2, "frames held, flag and age half one", "6.5 frames", 6.5, frames_held(tb[:12], time[:12]), 0.95),

@@ -6,7 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from frostline.errors import ConfigError
-from frostline.validate.collocation_em import STATUS, closed_form, patterns, ranks, refit
+from frostline.validate.collocation_em import STATUS, closed_form, closed_plain, patterns, ranks, refit
+from frostline.validate.collocation_three import closed_of_draws
 
 # name: b, psi, eta, v of exact populations; v = sqrt(1 - b^2) (psi + eta - 1)
 VECTORS = {
@@ -195,3 +196,33 @@ def test_ranks_are_ranks_and_not_the_sorting_order():
     """For v = .5 .9 .7 the order of sorting is 2, 3, 1; the ranks are 3, 1, 2."""
     assert ranks([0.5, 0.9, 0.7]).tolist() == [3, 1, 2]
     assert ranks([[0.7, 0.5, 0.9], [0.9, np.nan, 0.1]]).tolist() == [[2, 3, 1], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("layout", ["rows", "columns", "one"])
+def test_three_products_compiled_are_as_in_numpy(layout):
+    """Counts of good products, of none, and of few days, in blocks that do not come out even."""
+    rng = np.random.default_rng(8)
+    count = rng.multinomial(400, POPULATION_B, (7, 90)) + rng.integers(0, 9, (7, 90, 8))
+    count[0], count[1, :9] = rng.integers(0, 30, (90, 8)) + 0.25, 0
+    if layout == "columns":  # as resampled counts (draws, pattern, cells) lie
+        count = np.moveaxis(np.ascontiguousarray(np.moveaxis(count, -1, 1)), 1, -1)
+    elif layout == "one":
+        count = count[3, 4]
+    found, plain = closed_form(count, least=60), closed_plain(count, least=60)
+    assert set(found) == set(plain)
+    for name, value in plain.items():
+        assert found[name].shape == value.shape and found[name].dtype == value.dtype
+        np.testing.assert_allclose(found[name], value, rtol=1e-6, atol=1e-9, err_msg=name)
+    same = closed_form(np.asarray(count, np.float32), least=60)
+    np.testing.assert_array_equal(same["psi"], found["psi"])
+
+
+def test_draws_of_years_one_by_one_are_their_product():
+    rng = np.random.default_rng(2)
+    count = np.moveaxis(rng.multinomial(300, POPULATION_B, (9, 300)), -1, 1)
+    draws = rng.multinomial(9, np.ones(9) / 9, 20).astype(float)
+    found = closed_of_draws(count, draws, STATUS, least=60)
+    wanted = closed_form(np.moveaxis(np.tensordot(draws, count.astype(float), 1), 1, -1), least=60)
+    for name in ("psi", "eta"):
+        np.testing.assert_array_equal(np.moveaxis(found[name], 1, -1), wanted[name])
+    np.testing.assert_array_equal(found["b"], wanted["b"])

@@ -6,6 +6,7 @@ import pytest
 from frostline.clock import days, season_china, year
 from frostline.grid import named
 from frostline.schema import record
+from frostline.validate import moments_bits as bits
 from frostline.validate.moments import cell_moments
 
 GRID = named("M09").around(100.0, 40.0, (2, 3))
@@ -58,3 +59,19 @@ def test_sums_are_those_of_a_loop(monkeypatch, products, by):
             cell = found.sel(group=label).isel(overpass=o, y=r, x=c)
             assert cell["count"].values.tolist() == sums["count"]
             assert [int(cell[name]) for name in NAMES] == [sums[name] for name in NAMES]
+
+
+@pytest.mark.parametrize("products", [3, 4])
+@pytest.mark.parametrize("words", [1, 3, 5])
+def test_words_together_count_as_their_bits(products, words):
+    """Three words of three products are counted in one pass, what is left over and other numbers word by word."""
+    rng = np.random.default_rng(words)
+    says = rng.integers(0, 2**32, (words, products, 40), dtype=np.uint32)
+    every = rng.integers(0, 2**32, (words, 40), dtype=np.uint32)
+    found = np.ones((2**products, 40), np.int32)  # counts are added
+    bits.count(says, every, found)
+    day = np.arange(bits.WORD, dtype=np.uint32)
+    pattern = sum((says[:, i, :, None] >> day & 1) << i for i in range(products))
+    counts = (every[..., None] >> day & 1).astype(bool)
+    for p in range(2**products):
+        assert (found[p] == 1 + (counts & (pattern == p)).sum((0, 2))).all()

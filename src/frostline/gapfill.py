@@ -121,12 +121,17 @@ def fill_values(
 
 def _cube(tb: Any, time: Any, limits: tuple[Any, Any, Any], mode: Mode, value: Array, flag: Array, age: Array) -> None:
     from frostline.gapfill_kernels import fill_strips  # numba is loaded by those who fill, not by --help
+    from frostline.gapfill_window import fill_windows, parts
 
     side, span, hold = limits
     tb, days = np.ascontiguousarray(tb, np.float32), _days(time)
     flat, marked = (len(tb), int(np.prod(tb.shape[1:]))), flag.size > 0
     slots, lags = _plan([_neighbours(days, day, side, mode) for day in days])
     v, f, a = (part.reshape(flat) if part.size else part.reshape(0, 0) for part in (value, flag, age))
+    windows = parts(slots, lags, span, mode == "mean") if hold < 0 and not marked else None
+    if windows is not None:
+        fill_windows(tb.reshape(flat), *windows, v)
+        return
     fill_strips(tb.reshape(flat), np.arange(len(days)), slots, lags, span, hold, mode == "mean", v, f, a, marked)
 
 

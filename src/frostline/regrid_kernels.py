@@ -11,28 +11,26 @@ Array = np.ndarray
 ZERO, ONE, NAN = np.float32(0), np.float32(1), np.float32(np.nan)
 STEP = np.uint64(1)
 LANES = 8  # fields at a time: 32 bytes a cell
-TILE = 64  # cells of a row before they are written field by field
+BLOCK = 2048  # targets at a time: their corners, and the weights, stay in the second-level cache
 
 
+@njit(cache=True, nogil=True)
+def interleave(fields: Array, out: Array) -> None:  # pragma: no cover
+    """LANES fields (LANES, y, x) as (y, x, LANES), into the first columns and rows of `out` (y + 1, x + 1, LANES)."""
+    for i in range(fields.shape[1]):
+        for j in range(fields.shape[2]):
+            for lane in range(LANES):  # a constant: unrolled
+                out[i, j, lane] = fields[lane, i, j]
+
+
+# Reading (scattered, one value after the other) and arithmetic (SIMD) are two loops: in one, neither is fast.
 # error_model="numpy": the check for division by zero would cost a branch per cell. No fastmath: it would
 # change the order of sums from one field to a stack of them.
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True)
 def gather(
-    fields: Array, row: Array, col: Array, down: Array, right: Array, least: Any, out: Array
-) -> None:  # pragma: no cover
-    """fields (n, y, x) f4, weights (Y, X), out (n, Y, X) f4, filled."""
-    count, rows, cols = fields.shape
-    for i in range(row.shape[0]):
-        for k in range(count):  # inside, so that a row's weights are read from memory once for all fields
-            source = fields[k].ravel()
-            _gather_row(source, rows, cols, row[i], col[i], down[i], right[i], least, out[k, i])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _gather_row(
     source: Array,
-    rows: int,
-    cols: int,
+    width: int,
+    lanes: int,
     row: Array,
     col: Array,
     down: Array,
@@ -40,13 +38,46 @@ def _gather_row(
     least: Any,
     out: Array,
 ) -> None:  # pragma: no cover
-    for j in range(row.size):
-        r0, c0 = np.int64(row[j]), np.int64(col[j])
-        r1 = r0 + 1 if r0 + 1 < rows else r0
-        c1 = c0 + 1 if c0 + 1 < cols else 0
-        a, b = source[r0 * cols + c0], source[r0 * cols + c1]
-        c, d = source[r1 * cols + c0], source[r1 * cols + c1]
-        low, east = down[j], right[j]
+    """Interleaved fields (rows x `width` x `lanes`, flat) at the weights (Y, X) into out (lanes, Y, X) f4, filled.
+
+    Each source cell has a neighbour below and one on the right: `source` repeats its first column and its last row.
+    A block's corners of the second field and on are in the cache, since the first has read the same lines.
+    """
+    size = min(BLOCK, row.shape[1])
+    at, corner = np.empty(size, np.uint64), np.empty((4, size), np.float32)
+    east, south = np.uint64(lanes), np.uint64(lanes * width)
+    for i in range(row.shape[0]):
+        for begin in range(0, row.shape[1], size):
+            part = slice(begin, min(begin + size, row.shape[1]))
+            m = part.stop - begin
+            nw, ne, sw, se = corner[0, :m], corner[1, :m], corner[2, :m], corner[3, :m]
+            _places(row[i, part], col[i, part], np.uint64(width), east, at[:m])
+            for lane in range(lanes):
+                _corners(source[lane:], at[:m], east, south, nw, ne, sw, se)
+                _means(nw, ne, sw, se, down[i, part], right[i, part], least, out[lane, i, part])
+
+
+@njit(cache=True, nogil=True)
+def _places(row: Array, col: Array, width: Any, lanes: Any, at: Array) -> None:  # pragma: no cover
+    for j in range(at.size):
+        at[j] = (np.uint64(row[j]) * width + np.uint64(col[j])) * lanes  # unsigned: no index counts from the end
+
+
+@njit(cache=True, nogil=True)
+def _corners(
+    source: Array, at: Array, east: Any, south: Any, nw: Array, ne: Array, sw: Array, se: Array
+) -> None:  # pragma: no cover
+    for j in range(at.size):
+        k = at[j]
+        nw[j], ne[j], sw[j], se[j] = source[k], source[k + east], source[k + south], source[k + south + east]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _means(
+    nw: Array, ne: Array, sw: Array, se: Array, down: Array, right: Array, least: Any, out: Array
+) -> None:  # pragma: no cover
+    for j in range(out.size):
+        a, b, c, d, low, east = nw[j], ne[j], sw[j], se[j], down[j], right[j]
         high, west = ONE - low, ONE - east
         wa, wb, wc, wd = high * west, high * east, low * west, low * east
         va, vb, vc, vd = wa * a, wb * b, wc * c, wd * d
@@ -60,54 +91,3 @@ def _gather_row(
         weight += wd if d == d else ZERO
         mean = total / weight
         out[j] = mean if weight >= least else NAN
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def gather_lanes(
-    source: Array,
-    lanes: int,
-    rows: int,
-    cols: int,
-    row: Array,
-    col: Array,
-    down: Array,
-    right: Array,
-    least: Any,
-    out: Array,
-) -> None:  # pragma: no cover
-    """`gather` of interleaved fields (cells x lanes): a corner is read once for all, and all are worked on by SIMD.
-
-    `lanes` is LANES, given as an argument: a loop of a constant eight is unrolled, and then not SIMD.
-    """
-    tile = np.empty(TILE * lanes, np.float32)
-    for i in range(row.shape[0]):
-        for begin in range(0, row.shape[1], TILE):
-            end = min(begin + TILE, row.shape[1])
-            for j in range(begin, end):
-                r0, c0 = np.uint64(row[i, j]), np.uint64(col[i, j])  # unsigned: no index counts from the end
-                r1 = r0 + STEP if r0 + STEP < np.uint64(rows) else r0
-                c1 = c0 + STEP if c0 + STEP < np.uint64(cols) else np.uint64(0)
-                width, each = np.uint64(cols), np.uint64(lanes)
-                a, b = (r0 * width + c0) * each, (r0 * width + c1) * each
-                c, d = (r1 * width + c0) * each, (r1 * width + c1) * each
-                low, east = down[i, j], right[i, j]
-                high, west = ONE - low, ONE - east
-                wa, wb, wc, wd = high * west, high * east, low * west, low * east
-                to = (j - begin) * lanes
-                for lane in range(lanes):
-                    k = np.uint64(lane)
-                    va, vb, vc, vd = source[a + k], source[b + k], source[c + k], source[d + k]
-                    ta, tb, tc, td = wa * va, wb * vb, wc * vc, wd * vd
-                    total, weight = ta if va == va else ZERO, wa if va == va else ZERO
-                    total += tb if vb == vb else ZERO
-                    weight += wb if vb == vb else ZERO
-                    total += tc if vc == vc else ZERO
-                    weight += wc if vc == vc else ZERO
-                    total += td if vd == vd else ZERO
-                    weight += wd if vd == vd else ZERO
-                    mean = total / weight
-                    tile[to + lane] = mean if weight >= least else NAN
-            for lane in range(lanes):
-                line = out[lane, i]
-                for j in range(begin, end):
-                    line[j] = tile[(j - begin) * lanes + lane]

@@ -6,11 +6,16 @@ the first-level cache), and is then taken from the slopes themselves, so that it
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 Array = np.ndarray
-_STEPS = 18  # passes after which a bracket holds one slope, or equal ones, nearly always
+STRIP = 1024  # cells at a time whose signs are summed: 41 years of them stay in the second-level cache
+_BUT_SIGN = np.int64(2**63 - 1)
+_MOST = np.array([np.inf]).view(np.int64)[0]  # see `_turned`
+_LEAST = np.array([-np.inf]).view(np.int64)[0] ^ _BUT_SIGN
 
 
 @njit(cache=True, nogil=True)
@@ -43,9 +48,11 @@ def slopes_at(y: Array, t: Array, rank: Array) -> Array:  # pragma: no cover
 def signs(y: Array) -> tuple[Array, Array]:  # pragma: no cover
     """Of (years, cells): the sum of signs of later minus earlier (cells), and how many other years equal each."""
     total, equal = np.zeros(y.shape[1]), np.zeros(y.shape)
-    for i in range(len(y) - 1):
-        for j in range(i + 1, len(y)):
-            _sign(y[i], y[j], total, equal[i], equal[j])
+    for begin in range(0, total.size, STRIP):
+        part = slice(begin, min(begin + STRIP, total.size))
+        for i in range(len(y) - 1):
+            for j in range(i + 1, len(y)):
+                _sign(y[i, part], y[j, part], total[part], equal[i, part], equal[j, part])
     return total, equal
 
 
@@ -90,46 +97,63 @@ def _slopes(series: Array, t: Array, inverse: Array, out: Array) -> int:  # prag
 @njit(cache=True, nogil=True)
 def _of_rank(slope: Array, rank: int) -> float:  # pragma: no cover
     """The slope that has at most `rank` below it, and with its equals makes more."""
-    low, high = _extremes(slope)
+    low, high = _smallest(slope, -np.inf), _largest(slope, np.inf)
     below, above = 0, slope.size  # how many are at or below low (of the smallest: none), high
-    for step in range(_STEPS):
-        if above - below == 1:
-            break
+    even, moved = True, True
+    while True:
+        if above - below == 1 or not moved:  # one slope is left, or equal ones, unless the last step was of bad luck
+            best, count = _largest(slope, high), 0
+            for p in range(slope.size):
+                count += 1 if slope[p] < best else 0
+            if count <= rank:
+                return best
+            high, above, moved = np.nextafter(best, -np.inf), count, True
+            continue
         # in turn where the rank would lie if slopes were spread evenly, and the middle
-        share = (rank + 0.5 - below) / (above - below) if step % 2 == 0 else 0.5
-        middle = low + share * (high - low)
-        count = 0
+        share = (rank + 0.5 - below) / (above - below) if even else 0.5
+        middle, count = low + share * (high - low), 0
         for p in range(slope.size):
             count += 1 if slope[p] <= middle else 0
+        even, moved = not even, count not in (below, above)
         if count > rank:
             high, above = middle, count
         else:
             low, below = middle, count
-    while True:  # the largest within the bracket, unless too many lie below it
-        best, count = _largest(slope, high), 0
-        for p in range(slope.size):
-            count += 1 if slope[p] < best else 0
-        if count <= rank:
-            return best
-        high = np.nextafter(best, -np.inf)
 
 
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
-def _extremes(slope: Array) -> tuple[float, float]:  # pragma: no cover
-    low, high = np.inf, -np.inf
-    for p in range(slope.size):
-        low, high = min(low, slope[p]), max(high, slope[p])
-    return low, high
-
-
-# without NaN and regardless of the sign of zero a largest value is found by SIMD
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+@njit(cache=True, nogil=True)
 def _largest(slope: Array, limit: float) -> float:  # pragma: no cover
-    best = -np.inf
+    """The largest that is not above the limit; -inf if all are.
+
+    Of whole numbers in the same order as the slopes, whose largest is found by SIMD: that of floats is not, for NaN.
+    """
+    bits, most = slope.view(np.int64), _LEAST
     for p in range(slope.size):
-        x = slope[p] if slope[p] <= limit else -np.inf
-        best = max(best, x)
-    return best
+        key = _turned(bits[p])
+        key = key if slope[p] <= limit else _LEAST
+        most = key if key > most else most
+    found = np.empty(1, np.int64)
+    found[0] = _turned(most)
+    return found.view(np.float64)[0]
+
+
+@njit(cache=True, nogil=True)
+def _smallest(slope: Array, limit: float) -> float:  # pragma: no cover
+    """The smallest that is above the limit; inf if none is."""
+    bits, least = slope.view(np.int64), _MOST
+    for p in range(slope.size):
+        key = _turned(bits[p])
+        key = key if slope[p] > limit else _MOST
+        least = key if key < least else least
+    found = np.empty(1, np.int64)
+    found[0] = _turned(least)
+    return found.view(np.float64)[0]
+
+
+@njit(inline="always")
+def _turned(bits: Any) -> Any:  # pragma: no cover
+    """Bits of a float as a number that rises with it, or back: of negative ones the others are turned over."""
+    return bits ^ (bits >> 63 & _BUT_SIGN)
 
 
 @njit(cache=True, nogil=True)
@@ -138,4 +162,4 @@ def _next(slope: Array, one: float, rank: int) -> float:  # pragma: no cover
     count = 0
     for p in range(slope.size):
         count += 1 if slope[p] <= one else 0
-    return one if count > rank else -_largest(-slope, -np.nextafter(one, np.inf))
+    return one if count > rank else _smallest(slope, one)

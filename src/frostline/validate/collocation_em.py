@@ -55,6 +55,17 @@ def closed_form(count: Any, *, without: Any = (), least: float = 0.0) -> dict[st
     `combinations(range(k), 2)` and status (...) int8. Numbers are NaN where the status allows none, and are never
     clipped. The sign of v, which the data leave open, is such that the majority is better than chance.
     """
+    from frostline.validate.collocation_three import closed_three  # numba is loaded by those who collocate
+
+    count = np.asarray(count)
+    if _products(count) == 3 and not len(tuple(without)):
+        count = count if count.dtype == np.float32 else count.astype(float, copy=False)
+        return closed_three(count, STATUS, least=least, edge=_EDGE, still=_STILL)
+    return closed_plain(count, without=without, least=least)
+
+
+def closed_plain(count: Any, *, without: Any = (), least: float = 0.0) -> dict[str, Array]:
+    """`closed_form` in NumPy, of any number of products; of three it is what the compiled form is checked against."""
     count = np.asarray(count, float)
     sign = patterns(_products(count))
     k = len(sign)

@@ -80,16 +80,17 @@ def cell_moments(records: Mapping[str, xr.Dataset], *, by: Callable[[Any], Any] 
     groups: dict[Any, dict[str, Array]] = {}
     cells: tuple[int, ...] = ()
     coords: dict[str, Any] = {}
-    last = np.empty((2, 0), np.uint32)
-    for label, says, known, tied, like in _words(records, by, days):
+    last = every = np.empty((2, 0), np.uint32)
+    for label, says, some, gone, tied, like in _words(records, by, days):
         if not coords:
             cells = like.shape[1:]
-            last = np.zeros((2, tied.size), np.uint32)
+            last, every = np.zeros((2, tied.size), np.uint32), np.empty_like(tied)
             wanted = ("overpass", "site", "lon", "lat")
             coords = {name: like.coords[name].variable for name in wanted if name in like.coords}
         sums = groups.setdefault(label, _empty(tied.size, len(names)))
-        bits.count(says, known, tied, sums["count"])
-        bits.follow(says, known, tied, last, sums["losses"], sums["pairs"])
+        bits.valid(some[0], gone[0], tied[0], every[0])
+        bits.count(says, every, sums["count"])
+        bits.follow(says, every, some, tied, last, sums["losses"], sums["pairs"])
     order = sorted(groups)
     sites, maps = _apart(records)
     dims = ("group", "overpass", *(("site",) if sites else ("y", "x")))
@@ -260,34 +261,35 @@ def _empty(cells: int, products: int) -> dict[str, Array]:
 
 def _words(
     records: Mapping[str, xr.Dataset], by: Callable[[Any], Any], days: Any
-) -> Iterator[tuple[Any, Array, Array, Array, xr.DataArray]]:
-    """Label, says and known (1, product, cells), tied (1, cells) of up to WORD days of a group; and a field of theirs.
+) -> Iterator[tuple[Any, Array, Array, Array, Array, xr.DataArray]]:
+    """Label, says (1, product, cells), what some know, some do not, and ties (1, cells) of up to WORD days of a group;
+    and a field of theirs.
 
     The arrays are used again for the next.
     """
     from frostline.validate.moments_bits import WORD, pack  # numba is loaded by those who count, not by --help
 
-    says = known = tied = np.empty(0, np.uint32)
+    says = some = gone = tied = np.empty(0, np.uint32)
     filled, label, like = 0, None, None
     for fields, like in _together(records, days):
         labels = np.asarray(by(like["time"].values))
         flat = [field.reshape(len(labels), -1) for field in fields]
         if not says.size:
-            says, known = np.zeros((2, 1, len(flat), flat[0].shape[1]), np.uint32)
-            tied = np.zeros((1, flat[0].shape[1]), np.uint32)
+            says = np.zeros((1, len(flat), flat[0].shape[1]), np.uint32)
+            some, gone, tied = np.zeros((3, 1, flat[0].shape[1]), np.uint32)
         begin = 0
         while begin < len(labels):
             if filled == WORD or (filled and labels[begin] != label):
-                yield label, says, known, tied, like
-                says[:], known[:], tied[:], filled = 0, 0, 0, 0
+                yield label, says, some, gone, tied, like
+                says[:], some[:], gone[:], tied[:], filled = 0, 0, 0, 0, 0
             label, end = labels[begin], begin + 1
             while end < len(labels) and end - begin < WORD - filled and labels[end] == label:
                 end += 1
             for i, field in enumerate(flat):
-                pack(field[begin:end], filled, says[0, i], known[0, i], tied[0])
+                pack(field[begin:end], filled, says[0, i], some[0], gone[0], tied[0])
             filled, begin = filled + end - begin, end
     if like is not None:
-        yield label, says, known, tied, like
+        yield label, says, some, gone, tied, like
 
 
 def _described(ds: xr.Dataset, names: list[str]) -> xr.Dataset:

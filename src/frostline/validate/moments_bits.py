@@ -6,8 +6,11 @@ widens uint32 to 64 bits, hence the casts.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 
 Array = np.ndarray
 WORD = 32  # days
@@ -15,122 +18,137 @@ STRIP = 4096  # cells at a time: 64 patterns of six products stay in the second-
 ONE = np.uint32(1)
 _SHIFTS = tuple(np.uint32(s) for s in (1, 2, 4, 8, 16))
 _NEWEST = np.uint32(WORD - 1)
-_PAIRS, _HALVES, _NIBBLES = np.uint32(0x55555555), np.uint32(0x33333333), np.uint32(0x0F0F0F0F)
-_SUM, _TOP = np.uint32(0x01010101), np.uint32(24)
 
 
 @njit(cache=True, nogil=True)
-def pack(field: Array, first: int, says: Array, known: Array, tied: Array) -> None:  # pragma: no cover
-    """Sets the bits `first` and on from the days of a product (days, cells): frozen, known, exactly .5; uint32."""
+def pack(field: Array, first: int, says: Array, some: Array, gone: Array, tied: Array) -> None:  # pragma: no cover
+    """Sets bits `first` and on from the days of a product (days, cells): frozen, known, unknown, exactly .5; uint32."""
     for day in range(field.shape[0]):
-        _pack_day(field[day], np.uint32(ONE << np.uint32(first + day)), says, known, tied)
+        _pack_day(field[day], np.uint32(ONE << np.uint32(first + day)), says, some, gone, tied)
 
 
 @njit(cache=True, nogil=True)
-def count(says: Array, known: Array, tied: Array, out: Array) -> None:  # pragma: no cover
+def valid(some: Array, gone: Array, tied: Array, out: Array) -> None:  # pragma: no cover
+    """The days (cells) that all products know and none calls a tie: the days that have a pattern."""
+    for j in range(out.size):
+        out[j] = some[j] & ~gone[j] & ~tied[j]
+
+
+@njit(cache=True, nogil=True)
+def count(says: Array, every: Array, out: Array) -> None:  # pragma: no cover
     """Adds to `out` (pattern, cells) int32 how often each pattern stands in words (word, product, cells) as packed.
 
-    `tied` (word, cells): days that count for no pattern. Strip by strip, so that its counts stay in the cache.
+    `every` (word, cells): the days that count. Strip by strip, so that its counts stay in the cache.
     """
     words, products, cells = says.shape
     mask = np.empty((1 << products, min(STRIP, cells)), np.uint32)
     for lo in range(0, cells, STRIP):
         hi = min(lo + STRIP, cells)
         part, m = slice(lo, hi), hi - lo
-        for w in range(words):
-            k, x = known[w], says[w]
-            if products == 3:
-                _three(
-                    k[0, part], k[1, part], k[2, part], x[0, part], x[1, part], x[2, part], tied[w, part],
-                    out[0, part], out[1, part], out[2, part], out[3, part],
-                    out[4, part], out[5, part], out[6, part], out[7, part],
-                )  # fmt: skip
-                continue
-            _untied(k[0, part], tied[w, part], mask[0, :m])
-            for i in range(1, products):
-                _and(k[i, part], mask[0, :m])
+        n, w = out[:, part], 0
+        while products == 3 and w + 3 <= words:
+            _three_words(
+                every[w, part], says[w, 0, part], says[w, 1, part], says[w, 2, part],
+                every[w + 1, part], says[w + 1, 0, part], says[w + 1, 1, part], says[w + 1, 2, part],
+                every[w + 2, part], says[w + 2, 0, part], says[w + 2, 1, part], says[w + 2, 2, part],
+                n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7],
+            )  # fmt: skip
+            w += 3
+        for rest in range(w, words):
+            mask[0, :m] = every[rest, part]
             for i in range(products):
                 for p in range(1 << i):
-                    _split(x[i, part], mask[p, :m], mask[p + (1 << i), :m])
+                    _split(says[rest, i, part], mask[p, :m], mask[p + (1 << i), :m])
             for p in range(1 << products):
-                _count(mask[p, :m], out[p, part])
+                _count(mask[p, :m], n[p])
 
 
 @njit(cache=True, nogil=True)
 def follow(
-    says: Array, known: Array, tied: Array, last: Array, losses: Array, pairs: Array
+    says: Array, every: Array, some: Array, tied: Array, last: Array, losses: Array, pairs: Array
 ) -> None:  # pragma: no cover
     """Adds what is lost and what follows what in successive words (word, product, cells) of each cell.
 
+    `every`, `some`, `tied` (word, cells): days that all products know, that any knows, that count for no pattern.
     `last` (2, cells) uint32: whether the cell has had a sample, and whether it was a disagreement; it is brought up to
     date. Sums, int32: `losses` (2, cells) dropped and tied; `pairs` (4, cells) of successive samples: pairs, earlier,
     later, both.
     """
     words, products, cells = says.shape
-    row = np.empty((4, min(STRIP, cells)), np.uint32)
+    row = np.empty((2, min(STRIP, cells)), np.uint32)
     for lo in range(0, cells, STRIP):
         hi = min(lo + STRIP, cells)
         part, m = slice(lo, hi), hi - lo
-        every, some, all_frozen, any_frozen = row[0, :m], row[1, :m], row[2, :m], row[3, :m]
+        all_frozen, any_frozen = row[0, :m], row[1, :m]
         for w in range(words):
-            k, x = known[w], says[w]
-            _untied(k[0, part], tied[w, part], every)
-            _copy(k[0, part], some)
-            _copy(x[0, part], all_frozen)
-            _copy(x[0, part], any_frozen)
+            x = says[w]
+            all_frozen[:], any_frozen[:] = x[0, part], x[0, part]
             for i in range(1, products):
-                _and(k[i, part], every)
-                _or(k[i, part], some)
                 _and(x[i, part], all_frozen)
                 _or(x[i, part], any_frozen)
-            _lose(every, some, tied[w, part], losses[0, part], losses[1, part])
+            _lose(every[w, part], some[w, part], tied[w, part], losses[0, part], losses[1, part])
             _follow(
-                every, all_frozen, any_frozen, last[0, part], last[1, part],
+                every[w, part], all_frozen, any_frozen, last[0, part], last[1, part],
                 pairs[0, part], pairs[1, part], pairs[2, part], pairs[3, part],
             )  # fmt: skip
 
 
+@intrinsic
+def _popcount(typing: Any, x: Any) -> Any:  # pragma: no cover
+    """Bits set in uint32, by the processor's instruction; 2.5 times faster than by shifts, which are no more known."""
+
+    def emit(context: Any, builder: Any, signature: Any, words: Any) -> Any:
+        return builder.ctpop(words[0])
+
+    return types.uint32(types.uint32), emit
+
+
+_ones: Any = _popcount
+
+
+@njit(inline="always")
+def _eight(v: Any, a: Any, b: Any, c: Any) -> Any:  # pragma: no cover
+    """How many days of a word show each pattern of three products."""
+    v1, v0 = np.uint32(v & a), np.uint32(v & ~a)
+    v11, v01, v10, v00 = np.uint32(v1 & b), np.uint32(v0 & b), np.uint32(v1 & ~b), np.uint32(v0 & ~b)
+    return (
+        np.int32(_ones(v00 & ~c)), np.int32(_ones(v10 & ~c)), np.int32(_ones(v01 & ~c)), np.int32(_ones(v11 & ~c)),
+        np.int32(_ones(v00 & c)), np.int32(_ones(v10 & c)), np.int32(_ones(v01 & c)), np.int32(_ones(v11 & c)),
+    )  # fmt: skip
+
+
 @njit(cache=True, nogil=True)
-def _three(
-    k1: Array, k2: Array, k3: Array, x1: Array, x2: Array, x3: Array, tied: Array,
+def _three_words(
+    v: Array, a: Array, b: Array, c: Array, v2: Array, a2: Array, b2: Array, c2: Array,
+    v3: Array, a3: Array, b3: Array, c3: Array,
     n0: Array, n1: Array, n2: Array, n3: Array, n4: Array, n5: Array, n6: Array, n7: Array,
 ) -> None:  # pragma: no cover  # fmt: skip
-    """Three products in one pass, in registers: twice as fast as by rows."""
-    for j in range(k1.size):
-        v = np.uint32(k1[j] & k2[j] & k3[j] & ~tied[j])
-        a, b, c = x1[j], x2[j], x3[j]
-        v1, v0 = np.uint32(v & a), np.uint32(v & ~a)
-        v11, v01, v10, v00 = np.uint32(v1 & b), np.uint32(v0 & b), np.uint32(v1 & ~b), np.uint32(v0 & ~b)
-        n0[j] += np.int32(_ones(v00 & ~c))
-        n1[j] += np.int32(_ones(v10 & ~c))
-        n2[j] += np.int32(_ones(v01 & ~c))
-        n3[j] += np.int32(_ones(v11 & ~c))
-        n4[j] += np.int32(_ones(v00 & c))
-        n5[j] += np.int32(_ones(v10 & c))
-        n6[j] += np.int32(_ones(v01 & c))
-        n7[j] += np.int32(_ones(v11 & c))
+    """Three words of three products in one pass, in registers: counts are read and written a third as often."""
+    for j in range(v.size):
+        p = _eight(v[j], a[j], b[j], c[j])
+        q = _eight(v2[j], a2[j], b2[j], c2[j])
+        r = _eight(v3[j], a3[j], b3[j], c3[j])
+        n0[j] += p[0] + q[0] + r[0]
+        n1[j] += p[1] + q[1] + r[1]
+        n2[j] += p[2] + q[2] + r[2]
+        n3[j] += p[3] + q[3] + r[3]
+        n4[j] += p[4] + q[4] + r[4]
+        n5[j] += p[5] + q[5] + r[5]
+        n6[j] += p[6] + q[6] + r[6]
+        n7[j] += p[7] + q[7] + r[7]
 
 
 @njit(cache=True, nogil=True)
-def _pack_day(row: Array, bit: np.uint32, says: Array, known: Array, tied: Array) -> None:  # pragma: no cover
+def _pack_day(
+    row: Array, bit: np.uint32, says: Array, some: Array, gone: Array, tied: Array
+) -> None:  # pragma: no cover
     none = np.uint32(0)
     for j in range(row.size):
         x = row[j]
         says[j] |= bit if x > 0.5 else none
-        known[j] |= bit if x == x else none
+        some[j] |= bit if x == x else none
+        gone[j] |= none if x == x else bit
         tied[j] |= bit if x == 0.5 else none
-
-
-@njit(cache=True, nogil=True)
-def _untied(known: Array, tied: Array, out: Array) -> None:  # pragma: no cover
-    for j in range(known.size):
-        out[j] = known[j] & ~tied[j]
-
-
-@njit(cache=True, nogil=True)
-def _copy(row: Array, out: Array) -> None:  # pragma: no cover
-    for j in range(row.size):
-        out[j] = row[j]
 
 
 @njit(cache=True, nogil=True)
@@ -148,9 +166,8 @@ def _or(row: Array, out: Array) -> None:  # pragma: no cover
 @njit(cache=True, nogil=True)
 def _lose(every: Array, some: Array, tied: Array, dropped: Array, ties: Array) -> None:  # pragma: no cover
     for j in range(every.size):
-        t = tied[j]
-        dropped[j] += np.int32(_ones(np.uint32(some[j] | t) & ~every[j]))
-        ties[j] += np.int32(_ones(t))
+        dropped[j] += np.int32(_ones(some[j] & ~every[j]))
+        ties[j] += np.int32(_ones(tied[j]))
 
 
 @njit(cache=True, nogil=True)
@@ -187,12 +204,3 @@ def _follow(
         both[j] += np.int32(_ones(bad & bad_before))
         had[j] = (any_before | v) >> _NEWEST
         was[j] = (bad | bad_before & ~v) >> _NEWEST
-
-
-@njit(cache=True, nogil=True)
-def _ones(x: np.uint32) -> np.uint32:  # pragma: no cover
-    """Bits set: pairs, nibbles, bytes; the compiler knows the idiom."""
-    x = np.uint32(x - (x >> ONE & _PAIRS))
-    x = np.uint32((x & _HALVES) + (x >> np.uint32(2) & _HALVES))
-    x = np.uint32(x + (x >> np.uint32(4)) & _NIBBLES)
-    return np.uint32(np.uint32(x * _SUM) >> _TOP)
