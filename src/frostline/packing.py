@@ -79,9 +79,9 @@ def pack(values: np.ndarray, spec: Spec) -> np.ndarray:
 
         out, kind = np.empty(values.shape, dtype), values.dtype.type
         half = 0.5 / spec.scale if spec == PROBABILITY else np.nan
-        numbers = (kind(x) for x in (spec.scale, spec.offset, 0.5, half))
-        flat = np.ascontiguousarray(values).reshape(-1)
-        if encode(flat, *numbers, np.int32(spec.fill), kind(np.iinfo(dtype).max - 1), out.reshape(-1)):
+        scale, offset, middle, rare = kind(spec.scale), kind(spec.offset), kind(0.5), kind(half)
+        flat, top = np.ascontiguousarray(values).reshape(-1), kind(np.iinfo(dtype).max - 1)
+        if encode(flat, scale, offset, middle, rare, np.int32(spec.fill), top, out.reshape(-1)):
             return out
     return pack_plain(values, spec)
 
