@@ -132,15 +132,17 @@ def _width(width: int, threads: int, side: int, repeats: int) -> list[Row]:
     calls |= {p: (lambda engine=engine: engine(x)) for p, engine in engines.items()}
     calls |= {"onnxruntime": _asked(open_engine(checkpoint, name="onnxruntime", threads=threads), x)}
     calls |= gemm("bfloat16", threads)
+    calls |= {f"{name} fp32": call for name, call in gemm("float32", threads).items()}
     seconds = interleaved(calls, repeats=repeats)
     best = min(seconds["mm"], seconds["rows"]) / PRODUCT  # seconds an operation
     limit = operations(checkpoint, (side, side)) * best
+    limit32 = operations(checkpoint, (side, side)) * min(seconds["mm fp32"], seconds["rows fp32"]) / PRODUCT
     what = f"U-Net {width}, {side}², {threads} thr."
     native = engines["bfloat16"].precision == "bfloat16"
     exactly, nearly = far["float32"] <= NEAR, far["bfloat16"] <= 5e-3
     said = {p: f"dp {far[p]:.1e}" for p in far}
     kinds = [
-        Row(3, f"{what}, fp32", "torch eager fp32", seconds["torch"], seconds["float32"], 2.0, np.nan, exactly,
+        Row(3, f"{what}, fp32", "torch eager fp32", seconds["torch"], seconds["float32"], 2.0, limit32, exactly,
             f"{said['float32']}; onnxruntime {seconds['onnxruntime']:.3g} s"),
     ]  # fmt: skip
     if native:  # a CPU without bfloat16 counts by float32
