@@ -106,7 +106,7 @@ def opened(paths: Sequence[Path], grid: Grid) -> xr.Dataset:
             raise InputError("E-INPUT-SCHEMA", where=path, cause=cause)
         _same_cells(whole, grid, path)
         days = whole["time"].values.astype("datetime64[D]")
-        frozen = field.transpose(*DIMS).variable.data
+        frozen = field.astype(np.float32).transpose(*DIMS).variable.data  # a file unpacks to float64, a store to this
         ds = coordinates(xr.Dataset({"frozen": (DIMS, frozen)}), time=days, overpass=whole["overpass"].values)
         parts.append(grid.write(ds).assign_attrs({k: v for k, v in whole.attrs.items() if k == "benchmark"}))
     said = {part.attrs.get("benchmark") for part in parts}

@@ -21,7 +21,7 @@ _RESULTS = 14  # mu, v, psi, eta of three products, b, residual
 def closed_three(count: Array, codes: dict[str, int], *, least: float, edge: float, still: float) -> dict[str, Array]:
     """`collocation_em.closed_plain` of count (..., 8), float32 or float64; `codes` are its STATUS."""
     shape = count.shape[:-1]
-    inner = count.size // 8 if count.flags.c_contiguous else shape[-1]
+    inner = count.size // 8 if count.flags.c_contiguous or not shape else shape[-1]
     some = count.reshape(-1, max(inner, 1), 8)
     units = some.shape[0] * inner
     found, status = np.empty((_RESULTS, units)), np.empty(units, np.int8)
