@@ -135,7 +135,7 @@ def test_order_of_the_stack_does_not_matter():
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_record(tmp_path):
     peaks = []
-    for days in (12, 36):
+    for days in (6, 18):
         stack = small_stack(days, 64)
         checkpoint = untrained(stack)
         path = tmp_path / f"{days}.zarr"
