@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -146,3 +147,44 @@ def regridded(fields: Tensor, at: Corners) -> Tensor:
         weight += torch.where(known, share, 0.0)
     enough = weight >= float(LEAST_WEIGHT)
     return torch.where(enough, total / torch.where(enough, weight, 1.0), torch.nan).view(-1, *at.shape)
+
+
+def told(found: Mapping[str, float], *, per: str, main: str, each: str, device: str) -> list[str]:
+    """A table of wall seconds `per` a thing: its stages, all of them `in a row`, the least that the device allows.
+
+    `found` holds the stages, `in a row`, `operations` (of the stage `main`), `peak` (operations a second) and `count`
+    (how many of `each` one makes). What bounds it is the longest stage.
+    """
+    stages = {k: v for k, v in found.items() if k not in ("in a row", "operations", "peak", "count")}
+    row, least = found["in a row"], found["operations"] / found["peak"]
+    lines = [f"{'stage of a ' + per:24} {'ms':>10}   ({device})"]
+    lines += [f"{name:24} {1e3 * value:10.2f}" for name, value in stages.items()]
+    lines.append(f"{'in a row':24} {1e3 * row:10.2f}   {found['count'] / row:.3g} {each}/s")
+    lines.append(f"{main + ' at peak':24} {1e3 * least:10.2f}   {found['peak'] / 1e12:.3g} TFLOP/s of bf16 matrices")
+    lines.append(f"share of the peak: {main} {least / stages[main]:.0%}, in a row {least / row:.0%}")
+    lines.append(f"bound by: {max(stages, key=lambda name: stages[name])}")
+    return lines
+
+
+def command(
+    about: str | None,
+    arguments: Sequence[str] | None,
+    *,
+    sizes: Iterable[str],
+    counted: tuple[str, int],
+    table: Callable[[torch.device, str, int, str], list[str]],
+) -> int:
+    """A script's command line: prints `table(device, size, count, words for the device)`.
+
+    `counted`: what is counted, and how many of it on a GPU; 2 without one, where the size is `small` unless told.
+    """
+    parser = argparse.ArgumentParser(description=about.split("\n")[0] if about else "")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--size", choices=[*sizes], default=None, help="default: full on a GPU, small without")
+    parser.add_argument(f"--{counted[0]}", dest="count", type=int, default=None)
+    options = parser.parse_args(arguments)
+    on = pick(options.device)
+    gpu = on.type == "cuda"
+    size = options.size or ("full" if gpu else "small")
+    print(*table(on, size, options.count or (counted[1] if gpu else 2), f"{said(on)}, size {size}"), sep="\n")
+    return 0

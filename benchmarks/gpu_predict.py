@@ -9,7 +9,6 @@ the same runs on the CPU, and the table says so: its figures then tell nothing a
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -21,14 +20,14 @@ from benchmarks.gpu_common import (
     Corners,
     Stages,
     ahead,
+    command,
     corners,
     matrix_speed,
     operations,
-    pick,
     regridded,
-    said,
     seconds,
     sent,
+    told,
     unpacked,
     wait,
 )
@@ -104,35 +103,20 @@ def measure(on: torch.device, size: str, count: int) -> dict[str, float]:
         row = seconds(on, in_a_row, 1) / count
         work = operations(net, x[:, :, :128, :128]) * np.prod(target.shape) / np.prod(x[0, 0, :128, :128].shape)
     found = {stage: value / count for stage, value in stages.seconds.items()}
-    return found | {"in a row": row, "operations": float(work), "peak": matrix_speed(on, torch.bfloat16)}
+    return found | {"in a row": row, "count": 1.0, "operations": float(work), "peak": matrix_speed(on, torch.bfloat16)}
 
 
-def told(found: Mapping[str, float], device: str) -> list[str]:
-    """The table's lines; what bounds it is the longest stage, or what a row takes beyond all of them."""
-    each = {k: v for k, v in found.items() if k not in ("in a row", "operations", "peak")}
-    lines = [f"{'stage of a pass-day':24} {'ms':>10}   ({device})"]
-    lines += [f"{name:24} {1e3 * value:10.2f}" for name, value in each.items()]
-    row, least = found["in a row"], found["operations"] / found["peak"]
-    lines.append(f"{'in a row':24} {1e3 * row:10.2f}   {1 / row:.3g} passes/s")
-    lines.append(f"{'net at peak':24} {1e3 * least:10.2f}   {found['peak'] / 1e12:.3g} TFLOP/s of bf16 matrices")
-    lines.append(f"share of the peak: net {least / each['net']:.0%}, in a row {least / row:.0%}")
-    lines.append(f"a year of {PASSES_A_YEAR} passes: {PASSES_A_YEAR * row:.3g} s on {device}, without reading files")
-    lines.append(f"bound by: {max(each, key=lambda name: each[name])}")
-    return lines
+def table(on: torch.device, size: str, count: int, device: str) -> list[str]:
+    """The table's lines."""
+    found = measure(on, size, count)
+    lines = told(found, per="pass-day", main="net", each="passes", device=device)
+    year = PASSES_A_YEAR * found["in a row"]
+    return [*lines, f"a year of {PASSES_A_YEAR} passes: {year:.3g} s on {device}, without reading files"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--size", choices=[*SIZES], default=None, help="default: full on a GPU, small without")
-    parser.add_argument("--passes", type=int, default=None)
-    options = parser.parse_args(arguments)
-    on = pick(options.device)
-    size = options.size or ("full" if on.type == "cuda" else "small")
-    count = options.passes or (64 if on.type == "cuda" else 2)
-    print(*told(measure(on, size, count), f"{said(on)}, size {size}"), sep="\n")
-    return 0
+    """Print it."""
+    return command(__doc__, arguments, sizes=SIZES, counted=("passes", 64), table=table)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ same runs on the CPU, and the table says so: its figures then tell nothing about
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -19,7 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmarks.gpu_common import Stages, ahead, matrix_speed, operations, pick, said, seconds, sent
+from benchmarks.gpu_common import Stages, ahead, command, matrix_speed, operations, seconds, sent, told
 from benchmarks.training import CHANNELS, PENALTY, RATE
 from frostline.learn import on_device
 from frostline.learn.samples import Samples, batches
@@ -86,34 +85,17 @@ def measure(on: torch.device, size: str, steps: int) -> dict[str, float]:
     work = operations(model, small, backward=True) * batch * (tile / 32) ** 2
     found = {stage: value / steps for stage, value in stages.seconds.items()}
     peak = matrix_speed(on, torch.bfloat16)
-    return found | {"in a row": row, "samples": float(batch), "operations": work, "peak": peak}
+    return found | {"in a row": row, "count": float(batch), "operations": work, "peak": peak}
 
 
-def told(found: Mapping[str, float], device: str) -> list[str]:
+def table(on: torch.device, size: str, count: int, device: str) -> list[str]:
     """The table's lines."""
-    each = {k: found[k] for k in ("draw", "transfer", "step")}
-    row, least = found["in a row"], found["operations"] / found["peak"]
-    lines = [f"{'stage of a step':24} {'ms':>10}   ({device})"]
-    lines += [f"{name:24} {1e3 * value:10.2f}" for name, value in each.items()]
-    lines.append(f"{'in a row':24} {1e3 * row:10.2f}   {found['samples'] / row:.3g} samples/s")
-    lines.append(f"{'step at peak':24} {1e3 * least:10.2f}   {found['peak'] / 1e12:.3g} TFLOP/s of bf16 matrices")
-    lines.append(f"share of the peak: step {least / each['step']:.0%}, in a row {least / row:.0%}")
-    lines.append(f"bound by: {max(each, key=lambda name: each[name])}")
-    return lines
+    return told(measure(on, size, count), per="step", main="step", each="samples", device=device)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--size", choices=[*SIZES], default=None, help="default: full on a GPU, small without")
-    parser.add_argument("--steps", type=int, default=None)
-    options = parser.parse_args(arguments)
-    on = pick(options.device)
-    size = options.size or ("full" if on.type == "cuda" else "small")
-    count = options.steps or (50 if on.type == "cuda" else 2)
-    print(*told(measure(on, size, count), f"{said(on)}, size {size}"), sep="\n")
-    return 0
+    """Print it."""
+    return command(__doc__, arguments, sizes=SIZES, counted=("steps", 50), table=table)
 
 
 if __name__ == "__main__":
