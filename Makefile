@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 THREADS := $(shell nproc 2>/dev/null || echo 2)
+# Tests start many processes: compiled modules are kept even where the environment says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: check install demo test bench ablation docs clean
 

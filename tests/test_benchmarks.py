@@ -26,7 +26,7 @@ def tables(monkeypatch):
         "unet",
         "training",
         "convlstm",
-        "start",
+        pytest.param("start", marks=pytest.mark.slow),
         pytest.param("passday", marks=pytest.mark.slow),
     ],
 )

@@ -11,6 +11,8 @@ from frostline.learn.predict import predict
 from frostline.learn.train import train
 from learn_stack import TB, small_stack, split
 
+pytestmark = pytest.mark.slow
+
 WHOLE = np.ones((16, 16), bool)
 SMALL = {"width": 4, "depth": 2, "dropout": 0.0}
 

@@ -7,6 +7,8 @@ import pytest
 from frostline.runs import Run
 from frostline.steps.beside import beside, teller
 
+pytestmark = pytest.mark.slow
+
 
 def work(experiment, folder, name, share, quiet):
     if name == experiment:

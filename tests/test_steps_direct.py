@@ -13,6 +13,8 @@ from frostline.grid import Grid
 from frostline.runs import read_json
 from frostline.steps import direct, shelf
 
+pytestmark = pytest.mark.slow
+
 PARTS = ("frozen", "transition", "thawed")
 
 

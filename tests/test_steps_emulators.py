@@ -12,6 +12,8 @@ from frostline.schema import QUALITY, RECORD, check
 from frostline.steps import emulators
 from frostline.steps.common import grid_of, roles, split_of
 
+pytestmark = pytest.mark.slow
+
 CUI = {"period": {"start": "2015-01-01", "end": "2020-12-31"}, "split": {"preset": "cui2024", "buffer_days": 0}}
 
 

@@ -16,6 +16,8 @@ from frostline.steps.common import grid_of, load, roles, save
 from frostline.steps.emulators import missing_path
 from frostline.validate.collocation_doubts import preconditions
 
+pytestmark = pytest.mark.slow
+
 ALL = {"compare": ["literal3", "maxconf", "ctc"]}
 NETS = ("convlstm_smap", "convlstm_esdr")
 
@@ -265,17 +267,6 @@ def test_collocation_is_warned_of_what_feeds_what(fused):
     lines = preconditions({n: found[n] for n in ("smap", "esdr", "reanalysis")})
     assert any("esdr and reanalysis share an input (era5)" in line for line in lines)
     assert not any("not known" in line for line in lines)
-
-
-def test_what_a_record_was_made_from():
-    table = {"assemble": {"precipitation": [["1950-01-01", "era5land"], ["2000-06-01", "imerg"]]}}
-    assert shelf.made_of(experiment(), "convlstm_smap") == ["smap", "SMAP brightness", "ERA5", "reanalysis"]
-    assert shelf.made_of(experiment(**table), "convlstm_smap")[-1] == "IMERG"
-    plain = experiment(fuse={"weights": "equal", "temperature": False, "compare": ["ctc", "literal3"]})
-    assert "training stations" not in shelf.made_of(plain, "fused")
-    assert "training stations" in shelf.made_of(plain, "fused_ctc")  # they were collocated
-    assert shelf.made_of(experiment(fuse=ALL), "fused")[-1] == "training stations"
-    assert "training stations" not in shelf.made_of(experiment(fuse=ALL), "fused_literal3")
 
 
 def test_fine_to_coarse(fused):

@@ -9,6 +9,8 @@ from frostline.runs import read_json
 from frostline.steps import fusion, shelf
 from frostline.steps.common import load, save
 
+pytestmark = pytest.mark.slow
+
 NETS = ("convlstm_smap", "convlstm_esdr")
 
 

@@ -15,6 +15,8 @@ from frostline.validate.collocation import _reach, collocate, with_intervals
 from frostline.validate.collocation_doubts import preconditions
 from frostline.validate.moments import moments
 
+pytestmark = pytest.mark.slow
+
 
 def test_bounds_by_hand():
     """Odds drawn 4 -+ 1: sd sqrt(2), two blocks: sqrt(2/1), t(1) at .75 is 1: 4 -+ 2."""
