@@ -11,7 +11,9 @@ Array = np.ndarray
 ZERO, ONE, NAN = np.float32(0), np.float32(1), np.float32(np.nan)
 STEP = np.uint64(1)
 LANES = 8  # fields at a time: 32 bytes a cell
-BLOCK = 2048  # targets at a time: their corners, and the weights, stay in the second-level cache
+BLOCK = 2048  # targets at a time of one field: their corners, and the weights, stay in the second-level cache
+BLOCK_ALL = 1024  # of LANES fields
+_AT = tuple(np.uint64(lane) for lane in range(LANES))
 
 
 @njit(cache=True, nogil=True)
@@ -41,8 +43,9 @@ def gather(
     """Interleaved fields (rows x `width` x `lanes`, flat) at the weights (Y, X) into out (lanes, Y, X) f4, filled.
 
     Each source cell has a neighbour below and one on the right: `source` repeats its first column and its last row.
-    A block's corners of the second field and on are in the cache, since the first has read the same lines.
     """
+    if lanes == LANES:
+        return _gather_all(source, width, row, col, down, right, least, out)
     size = min(BLOCK, row.shape[1])
     at, corner = np.empty(size, np.uint64), np.empty((4, size), np.float32)
     east, south = np.uint64(lanes), np.uint64(lanes * width)
@@ -55,6 +58,63 @@ def gather(
             for lane in range(lanes):
                 _corners(source[lane:], at[:m], east, south, nw, ne, sw, se)
                 _means(nw, ne, sw, se, down[i, part], right[i, part], least, out[lane, i, part])
+
+
+@njit(cache=True, nogil=True)
+def _gather_all(
+    source: Array, width: int, row: Array, col: Array, down: Array, right: Array, least: Any, out: Array
+) -> None:  # pragma: no cover
+    """`gather` of LANES fields: a corner of all of them is one move, and all their means are one loop."""
+    size = min(BLOCK_ALL, row.shape[1])
+    held = np.empty((7, size * LANES), np.float32)  # by index: rows that are unpacked count as not contiguous
+    nw, ne, sw, se, low, east, mean = held[0], held[1], held[2], held[3], held[4], held[5], held[6]
+    for i in range(row.shape[0]):
+        for begin in range(0, row.shape[1], size):
+            part = slice(begin, min(begin + size, row.shape[1]))
+            m = (part.stop - begin) * LANES
+            _corners_all(source, row[i, part], col[i, part], np.uint64(width), nw, ne, sw, se)
+            _spread(down[i, part], low)
+            _spread(right[i, part], east)
+            _means(nw[:m], ne[:m], sw[:m], se[:m], low[:m], east[:m], least, mean[:m])
+            for lane in range(LANES):
+                _take(mean, np.uint64(lane), out[lane, i, part])
+
+
+@njit(cache=True, nogil=True)
+def _corners_all(
+    source: Array, row: Array, col: Array, width: Any, nw: Array, ne: Array, sw: Array, se: Array
+) -> None:  # pragma: no cover
+    east, south = np.uint64(LANES), np.uint64(LANES) * width
+    for i in range(row.size):
+        j = np.uint64(i) * east
+        k = (np.uint64(row[i]) * width + np.uint64(col[i])) * east
+        _move(source, k, nw, j)
+        _move(source, k + east, ne, j)
+        _move(source, k + south, sw, j)
+        _move(source, k + south + east, se, j)
+
+
+@njit(inline="always")
+def _move(source: Array, k: Any, out: Array, j: Any) -> None:  # pragma: no cover
+    """LANES values; all are read before the first is written, so that the compiler makes one register of them."""
+    a, b, c, d = source[k], source[k + _AT[1]], source[k + _AT[2]], source[k + _AT[3]]
+    e, f, g, h = source[k + _AT[4]], source[k + _AT[5]], source[k + _AT[6]], source[k + _AT[7]]
+    out[j], out[j + _AT[1]], out[j + _AT[2]], out[j + _AT[3]] = a, b, c, d
+    out[j + _AT[4]], out[j + _AT[5]], out[j + _AT[6]], out[j + _AT[7]] = e, f, g, h
+
+
+@njit(cache=True, nogil=True)
+def _spread(x: Array, out: Array) -> None:  # pragma: no cover
+    for i in range(x.size):
+        j, value = np.uint64(i) * np.uint64(LANES), x[i]
+        out[j], out[j + _AT[1]], out[j + _AT[2]], out[j + _AT[3]] = value, value, value, value
+        out[j + _AT[4]], out[j + _AT[5]], out[j + _AT[6]], out[j + _AT[7]] = value, value, value, value
+
+
+@njit(cache=True, nogil=True)
+def _take(rows: Array, lane: Any, out: Array) -> None:  # pragma: no cover
+    for i in range(out.size):
+        out[i] = rows[np.uint64(i) * np.uint64(LANES) + lane]
 
 
 @njit(cache=True, nogil=True)

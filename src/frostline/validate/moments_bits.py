@@ -15,6 +15,8 @@ from numba.extending import intrinsic
 Array = np.ndarray
 WORD = 32  # days
 STRIP = 4096  # cells at a time: 64 patterns of six products stay in the second-level cache
+WIDE, MOST = 16384, 2046  # of three products: cells at a time, whose 8 patterns stay there; words that uint16 counts
+_ROWS = tuple(np.uint64(WIDE * p) for p in range(8))
 ONE = np.uint32(1)
 _SHIFTS = tuple(np.uint32(s) for s in (1, 2, 4, 8, 16))
 _NEWEST = np.uint32(WORD - 1)
@@ -41,26 +43,39 @@ def count(says: Array, every: Array, out: Array) -> None:  # pragma: no cover
     `every` (word, cells): the days that count. Strip by strip, so that its counts stay in the cache.
     """
     words, products, cells = says.shape
+    paired = words - words % 2 if products == 3 else 0
+    for w in range(0, paired, MOST):
+        end = min(w + MOST, paired)
+        _count_three(says[w:end], every[w:end], out)
     mask = np.empty((1 << products, min(STRIP, cells)), np.uint32)
     for lo in range(0, cells, STRIP):
         hi = min(lo + STRIP, cells)
         part, m = slice(lo, hi), hi - lo
-        n, w = out[:, part], 0
-        while products == 3 and w + 3 <= words:
-            _three_words(
-                every[w, part], says[w, 0, part], says[w, 1, part], says[w, 2, part],
-                every[w + 1, part], says[w + 1, 0, part], says[w + 1, 1, part], says[w + 1, 2, part],
-                every[w + 2, part], says[w + 2, 0, part], says[w + 2, 1, part], says[w + 2, 2, part],
-                n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7],
-            )  # fmt: skip
-            w += 3
-        for rest in range(w, words):
-            mask[0, :m] = every[rest, part]
+        for w in range(paired, words):
+            mask[0, :m] = every[w, part]
             for i in range(products):
                 for p in range(1 << i):
-                    _split(says[rest, i, part], mask[p, :m], mask[p + (1 << i), :m])
+                    _split(says[w, i, part], mask[p, :m], mask[p + (1 << i), :m])
             for p in range(1 << products):
-                _count(mask[p, :m], n[p])
+                _count(mask[p, :m], out[p, part])
+
+
+@njit(cache=True, nogil=True)
+def _count_three(says: Array, every: Array, out: Array) -> None:  # pragma: no cover
+    """`count` of three products and an even number of words, at most MOST, two of them in a pass."""
+    words, _, cells = says.shape
+    n = np.empty(8 * WIDE, np.uint16)
+    for lo in range(0, cells, WIDE):
+        part = slice(lo, min(lo + WIDE, cells))
+        n[:] = 0
+        for w in range(0, words, 2):
+            a, b = says[w], says[w + 1]
+            _two_words(
+                every[w, part], a[0, part], a[1, part], a[2, part],
+                every[w + 1, part], b[0, part], b[1, part], b[2, part], n,
+            )  # fmt: skip
+        for p in range(8):
+            _add(n[p * WIDE :], out[p, part])
 
 
 @njit(cache=True, nogil=True)
@@ -117,25 +132,30 @@ def _eight(v: Any, a: Any, b: Any, c: Any) -> Any:  # pragma: no cover
     )  # fmt: skip
 
 
+# Counts stand in one flat array, WIDE apart: the compiler sees that its rows do not overlap, and makes SIMD of the
+# loop. Of more than eight arrays beside it, it would not look into that.
 @njit(cache=True, nogil=True)
-def _three_words(
-    v: Array, a: Array, b: Array, c: Array, v2: Array, a2: Array, b2: Array, c2: Array,
-    v3: Array, a3: Array, b3: Array, c3: Array,
-    n0: Array, n1: Array, n2: Array, n3: Array, n4: Array, n5: Array, n6: Array, n7: Array,
-) -> None:  # pragma: no cover  # fmt: skip
-    """Three words of three products in one pass, in registers: counts are read and written a third as often."""
-    for j in range(v.size):
-        p = _eight(v[j], a[j], b[j], c[j])
-        q = _eight(v2[j], a2[j], b2[j], c2[j])
-        r = _eight(v3[j], a3[j], b3[j], c3[j])
-        n0[j] += p[0] + q[0] + r[0]
-        n1[j] += p[1] + q[1] + r[1]
-        n2[j] += p[2] + q[2] + r[2]
-        n3[j] += p[3] + q[3] + r[3]
-        n4[j] += p[4] + q[4] + r[4]
-        n5[j] += p[5] + q[5] + r[5]
-        n6[j] += p[6] + q[6] + r[6]
-        n7[j] += p[7] + q[7] + r[7]
+def _two_words(
+    v: Array, a: Array, b: Array, c: Array, v2: Array, a2: Array, b2: Array, c2: Array, n: Array
+) -> None:  # pragma: no cover
+    """Two words of three products in registers: counts are read and written half as often."""
+    for i in range(v.size):
+        j = np.uint64(i)  # unsigned: no index counts from the end
+        p, q = _eight(v[j], a[j], b[j], c[j]), _eight(v2[j], a2[j], b2[j], c2[j])
+        n[j] += np.uint16(p[0] + q[0])
+        n[j + _ROWS[1]] += np.uint16(p[1] + q[1])
+        n[j + _ROWS[2]] += np.uint16(p[2] + q[2])
+        n[j + _ROWS[3]] += np.uint16(p[3] + q[3])
+        n[j + _ROWS[4]] += np.uint16(p[4] + q[4])
+        n[j + _ROWS[5]] += np.uint16(p[5] + q[5])
+        n[j + _ROWS[6]] += np.uint16(p[6] + q[6])
+        n[j + _ROWS[7]] += np.uint16(p[7] + q[7])
+
+
+@njit(cache=True, nogil=True)
+def _add(row: Array, out: Array) -> None:  # pragma: no cover
+    for j in range(out.size):
+        out[j] += row[j]
 
 
 @njit(cache=True, nogil=True)
