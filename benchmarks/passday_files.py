@@ -67,7 +67,7 @@ def make(folder: Path, size: Size) -> None:
         write_amsr2.write(
             folder, date=date, orbit="D", frequency=frequency, tb_v=v, tb_h=h, minutes=np.zeros(shape), row=0, col=0
         )
-    tiny = stack_of(Grid("tiny", "EPSG:6931", 0.0, 0.0, 9000.0, (2, 2)), np.ones((2, 2), bool))
+    tiny = stack_of(Grid("tiny", "EPSG:6931", 0.0, 0.0, 9000.0, (2, 2)), np.ones((2, 2), bool), 1)
     names = channel_names(tiny, inputs=TB, statics=["elevation"])
     torch.manual_seed(1)
     options = {"width": WIDTH[size], "depth": 4}
@@ -76,15 +76,14 @@ def make(folder: Path, size: Size) -> None:
     exported(Checkpoint("unet", options, names, scaler, weights)).save(folder / "net")
 
 
-def stack_of(grid: Grid, land: Array, **fields: Array) -> xr.Dataset:
-    """One pass-day of predictors (y, x) as the network's station wants them."""
+def stack_of(grid: Grid, land: Array, days: int, **fields: Array) -> xr.Dataset:
+    """Predictors as the network's step wants them; each day shows the same arrays (y, x), filled anew before it."""
     none = np.zeros(grid.shape, np.float32)
-    daily = {n: fields.get(n, none)[None, None] for n in TB} | {
-        f"age_{n}": fields.get(f"age_{n}", none.astype(np.uint8))[None, None] for n in ("tb_1", "tb_18", "tb_36")
-    }
-    ds = xr.Dataset({n: (store.DIMS, v) for n, v in daily.items()})
+    daily = {n: fields.get(n, none) for n in TB}
+    daily |= {n: fields.get(n, none.astype(np.uint8)) for n in ("age_tb_1", "age_tb_18", "age_tb_36")}
+    ds = xr.Dataset({n: (store.DIMS, np.broadcast_to(v, (days, 1, *grid.shape))) for n, v in daily.items()})
     ds["elevation"], ds["land"] = (store.DIMS[2:], none), (store.DIMS[2:], land.astype(np.float32))
-    return grid.write(coordinates(ds, time=[FIRST], overpass=[0]))
+    return grid.write(coordinates(ds, time=FIRST + np.arange(days) * DAY, overpass=[0]))
 
 
 def earlier(grid: Grid, size: Size, day: int, channel: int) -> Array:

@@ -69,34 +69,20 @@ def apply(weights: Weights, field: Any) -> Array:
     Weights are renormalised over the source cells that are not NaN; where less than half of the weight is
     left the result is NaN. Each field is taken by itself: a stack gives the same bits as its parts.
     """
-    from frostline.regrid_kernels import LANES, gather  # numba: not loaded by --help
+    from frostline.regrid_kernels import LANES, gather, gather_all, interleave  # numba: not loaded by --help
 
     field = _fields(weights, field)
-    flat = field.reshape(-1, *weights.source_shape)
-    out = np.empty((flat.shape[0], *weights.shape), np.float32)
-    rows, cols = weights.source_shape
+    fields, (rows, columns) = field.reshape(-1, *weights.source_shape), weights.source_shape
+    out = np.empty((len(fields), *weights.shape), np.float32)
     where = (weights.row, weights.col, weights.down, weights.right, LEAST_WEIGHT)
-    ringed, begin = np.empty((0, 0, 0), np.float32), 0
-    while begin < len(flat):
-        lanes = LANES if begin + LANES <= len(flat) else 1
-        if ringed.shape[2] != lanes:
-            ringed = np.empty((rows + 1, cols + 1, lanes), np.float32)
-        _ring(flat[begin : begin + lanes], ringed)
-        gather(ringed.ravel(), cols + 1, lanes, *where, out[begin : begin + lanes])
-        begin += lanes
+    together = len(fields) - len(fields) % LANES
+    woven = np.empty((rows + 1, columns + 1, LANES) if together else 0, np.float32)
+    for begin in range(0, together, LANES):
+        interleave(fields[begin : begin + LANES], woven)
+        gather_all(woven.reshape(-1), columns + 1, *where, out[begin : begin + LANES])
+    for k in range(together, len(fields)):
+        gather(fields[k].reshape(-1), weights.source_shape, *where, out[k])
     return out.reshape(*field.shape[:-2], *weights.shape)
-
-
-def _ring(fields: Array, out: Array) -> None:
-    """Fields (n, y, x), one or LANES, as (y + 1, x + 1, n): the first column and the last row once more at the end."""
-    from frostline.regrid_kernels import interleave
-
-    if len(fields) == 1:
-        out[:-1, :-1, 0] = fields[0]
-    else:
-        interleave(fields, out)
-    out[:-1, -1] = out[:-1, 0]
-    out[-1] = out[-2]
 
 
 def apply_plain(weights: Weights, field: Any) -> Array:

@@ -9,7 +9,7 @@ from numba import njit
 
 Array = np.ndarray
 ZERO, ONE, NAN = np.float32(0), np.float32(1), np.float32(np.nan)
-STEP = np.uint64(1)
+STEP, NONE = np.uint64(1), np.uint64(0)
 LANES = 8  # fields at a time: 32 bytes a cell
 BLOCK = 2048  # targets at a time of one field: their corners, and the weights, stay in the second-level cache
 BLOCK_ALL = 1024  # of LANES fields
@@ -18,11 +18,14 @@ _AT = tuple(np.uint64(lane) for lane in range(LANES))
 
 @njit(cache=True, nogil=True)
 def interleave(fields: Array, out: Array) -> None:  # pragma: no cover
-    """LANES fields (LANES, y, x) as (y, x, LANES), into the first columns and rows of `out` (y + 1, x + 1, LANES)."""
-    for i in range(fields.shape[1]):
-        for j in range(fields.shape[2]):
+    """LANES fields (LANES, y, x) as (y + 1, x + 1, LANES): the first column and the last row once more at the end."""
+    rows, columns = fields.shape[1], fields.shape[2]
+    for i in range(rows):
+        for j in range(columns):
             for lane in range(LANES):  # a constant: unrolled
                 out[i, j, lane] = fields[lane, i, j]
+        out[i, columns] = out[i, 0]
+    out[rows] = out[rows - 1]
 
 
 # Reading (scattered, one value after the other) and arithmetic (SIMD) are two loops: in one, neither is fast.
@@ -30,49 +33,38 @@ def interleave(fields: Array, out: Array) -> None:  # pragma: no cover
 # change the order of sums from one field to a stack of them.
 @njit(cache=True, nogil=True)
 def gather(
-    source: Array,
-    width: int,
-    lanes: int,
-    row: Array,
-    col: Array,
-    down: Array,
-    right: Array,
-    least: Any,
-    out: Array,
+    source: Array, size: Any, row: Array, col: Array, down: Array, right: Array, least: Any, out: Array
 ) -> None:  # pragma: no cover
-    """Interleaved fields (rows x `width` x `lanes`, flat) at the weights (Y, X) into out (lanes, Y, X) f4, filled.
+    """A field (rows, columns: `size`, flat) at the weights (Y, X) into out (Y, X) f4, filled.
 
-    Each source cell has a neighbour below and one on the right: `source` repeats its first column and its last row.
+    East of the last column lies the first, below the last row itself.
     """
-    if lanes == LANES:
-        return _gather_all(source, width, row, col, down, right, least, out)
-    size = min(BLOCK, row.shape[1])
-    at, corner = np.empty(size, np.uint64), np.empty((4, size), np.float32)
-    east, south = np.uint64(lanes), np.uint64(lanes * width)
+    many = min(BLOCK, row.shape[1])
+    at, east, south = np.empty(many, np.uint64), np.empty(many, np.uint64), np.empty(many, np.uint64)
+    corner = np.empty((4, many), np.float32)
     for i in range(row.shape[0]):
-        for begin in range(0, row.shape[1], size):
-            part = slice(begin, min(begin + size, row.shape[1]))
+        for begin in range(0, row.shape[1], many):
+            part = slice(begin, min(begin + many, row.shape[1]))
             m = part.stop - begin
             nw, ne, sw, se = corner[0, :m], corner[1, :m], corner[2, :m], corner[3, :m]
-            _places(row[i, part], col[i, part], np.uint64(width), east, at[:m])
-            for lane in range(lanes):
-                _corners(source[lane:], at[:m], east, south, nw, ne, sw, se)
-                _means(nw, ne, sw, se, down[i, part], right[i, part], least, out[lane, i, part])
+            _places(row[i, part], col[i, part], size, at, east, south)
+            _corners(source, at[:m], east, south, nw, ne, sw, se)
+            _means(nw, ne, sw, se, down[i, part], right[i, part], least, out[i, part])
 
 
 @njit(cache=True, nogil=True)
-def _gather_all(
+def gather_all(
     source: Array, width: int, row: Array, col: Array, down: Array, right: Array, least: Any, out: Array
 ) -> None:  # pragma: no cover
-    """`gather` of LANES fields: a corner of all of them is one move, and all their means are one loop."""
-    size = min(BLOCK_ALL, row.shape[1])
-    held = np.empty((7, size * LANES), np.float32)  # by index: rows that are unpacked count as not contiguous
+    """The same of LANES interleaved fields (rows of `width`, flat) into out (LANES, Y, X): all means are one loop."""
+    many = min(BLOCK_ALL, row.shape[1])
+    held = np.empty((7, many * LANES), np.float32)  # by index: rows that are unpacked count as not contiguous
     nw, ne, sw, se, low, east, mean = held[0], held[1], held[2], held[3], held[4], held[5], held[6]
     for i in range(row.shape[0]):
-        for begin in range(0, row.shape[1], size):
-            part = slice(begin, min(begin + size, row.shape[1]))
+        for begin in range(0, row.shape[1], many):
+            part = slice(begin, min(begin + many, row.shape[1]))
             m = (part.stop - begin) * LANES
-            _corners_all(source, row[i, part], col[i, part], np.uint64(width), nw, ne, sw, se)
+            _corners_all(source, np.uint64(width), row[i, part], col[i, part], nw, ne, sw, se)
             _spread(down[i, part], low)
             _spread(right[i, part], east)
             _means(nw[:m], ne[:m], sw[:m], se[:m], low[:m], east[:m], least, mean[:m])
@@ -81,13 +73,32 @@ def _gather_all(
 
 
 @njit(cache=True, nogil=True)
+def _places(row: Array, col: Array, size: Any, at: Array, east: Array, south: Array) -> None:  # pragma: no cover
+    """Where corners lie, and the cells from there to the next in the east and below; unsigned: a step back wraps."""
+    rows, columns = np.uint64(size[0]), np.uint64(size[1])
+    for j in range(row.size):
+        r, c = np.uint64(row[j]), np.uint64(col[j])
+        at[j] = r * columns + c
+        east[j] = STEP if c + STEP < columns else STEP - columns
+        south[j] = columns if r + STEP < rows else NONE
+
+
+@njit(cache=True, nogil=True)
+def _corners(
+    source: Array, at: Array, east: Array, south: Array, nw: Array, ne: Array, sw: Array, se: Array
+) -> None:  # pragma: no cover
+    for j in range(at.size):
+        k, e, s = at[j], east[j], south[j]
+        nw[j], ne[j], sw[j], se[j] = source[k], source[k + e], source[k + s], source[k + s + e]
+
+
+@njit(cache=True, nogil=True)
 def _corners_all(
-    source: Array, row: Array, col: Array, width: Any, nw: Array, ne: Array, sw: Array, se: Array
+    source: Array, width: Any, row: Array, col: Array, nw: Array, ne: Array, sw: Array, se: Array
 ) -> None:  # pragma: no cover
     east, south = np.uint64(LANES), np.uint64(LANES) * width
     for i in range(row.size):
-        j = np.uint64(i) * east
-        k = (np.uint64(row[i]) * width + np.uint64(col[i])) * east
+        j, k = np.uint64(i) * east, (np.uint64(row[i]) * width + np.uint64(col[i])) * east
         _move(source, k, nw, j)
         _move(source, k + east, ne, j)
         _move(source, k + south, sw, j)
@@ -115,21 +126,6 @@ def _spread(x: Array, out: Array) -> None:  # pragma: no cover
 def _take(rows: Array, lane: Any, out: Array) -> None:  # pragma: no cover
     for i in range(out.size):
         out[i] = rows[np.uint64(i) * np.uint64(LANES) + lane]
-
-
-@njit(cache=True, nogil=True)
-def _places(row: Array, col: Array, width: Any, lanes: Any, at: Array) -> None:  # pragma: no cover
-    for j in range(at.size):
-        at[j] = (np.uint64(row[j]) * width + np.uint64(col[j])) * lanes  # unsigned: no index counts from the end
-
-
-@njit(cache=True, nogil=True)
-def _corners(
-    source: Array, at: Array, east: Any, south: Any, nw: Array, ne: Array, sw: Array, se: Array
-) -> None:  # pragma: no cover
-    for j in range(at.size):
-        k = at[j]
-        nw[j], ne[j], sw[j], se[j] = source[k], source[k + east], source[k + south], source[k + south + east]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -85,13 +85,15 @@ def predict(
     land = land_of(stack)
     place = place_fields(stack, channels, scaler)
     back = 1 if any(name.startswith("previous:") for name in channels) else 0
+    fields = np.empty((0, 0, len(channels), *land.shape), "float32")  # kept: fresh memory costs as much as filling it
     for days_slice in _runs(days, stack.sizes["time"], batch):
         first = max(0, days_slice.start - back)
         block = stack[needed].isel(time=slice(first, days_slice.stop)).load()
         block = withheld(block, without)
         index = np.arange(days_slice.start - first, days_slice.stop - first)
         time, overpass = block["time"].values[index], block["overpass"].values
-        fields = np.empty((len(index), len(overpass), len(channels), *land.shape), "float32")
+        if fields.shape[:2] != (len(index), len(overpass)):
+            fields = np.empty((len(index), len(overpass), *fields.shape[2:]), "float32")
         names = split_names(channels)[0]
         daily, rest = fields[:, :, : len(names)], fields[:, :, len(names) :]
         day_fields(block, index, channels, scaler, out=daily)
@@ -112,7 +114,7 @@ def predict(
             if give == "scores":
                 out = np.where((seen[:, o] & land)[:, None], _classes(scores), np.float32(np.nan))
             yield days_slice, int(code), out, quality, days_old
-        del block, fields, daily, rest  # not kept beside the next ones
+        del block  # not kept beside the next one
 
 
 def flagged(
