@@ -3,7 +3,7 @@ import torch
 
 from frostline.errors import ConfigError
 from frostline.learn import build
-from frostline.learn.unet import Doubling, UNet
+from frostline.learn.unet import Doubling, Dropout, UNet
 
 
 def test_published_size():
@@ -85,3 +85,19 @@ def test_bad_options(options):
 def test_unknown_net():
     with pytest.raises(ConfigError, match="unet"):
         build("resnet", 3, {})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_drops_what_the_librarys_drops(dtype):
+    given = torch.randn(2, 6, 8, 12).to(dtype).to(memory_format=torch.channels_last)
+    told = []
+    for layer in (torch.nn.Dropout2d(0.3), Dropout(0.3)):
+        torch.manual_seed(4)
+        x = given.clone(memory_format=torch.channels_last).requires_grad_()
+        y = layer(x)
+        (y * y).sum().backward()
+        told.append((y, x.grad))
+        assert y.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(layer.eval()(given), given)
+    assert torch.equal(told[0][0], told[1][0]) and torch.equal(told[0][1], told[1][1])
+    assert (told[0][0] == 0).all(dim=(2, 3)).any()  # whole channels

@@ -75,3 +75,21 @@ def test_words_together_count_as_their_bits(products, words):
     counts = (every[..., None] >> day & 1).astype(bool)
     for p in range(2**products):
         assert (found[p] == 1 + (counts & (pattern == p)).sum((0, 2))).all()
+
+
+@pytest.mark.parametrize("words", [1, 2, 5, bits.MOST + 3])
+def test_words_of_three_products_are_all_counted(words):
+    """Two at a time, an odd one left over, and more days of one pattern than 16 bits count."""
+    cells = 3
+    says = np.zeros((words, 3, cells), np.uint32)
+    every = np.full((words, cells), 0xFFFFFFFF, np.uint32)
+    says[:, 1], says[:, 2, 1] = 0xFFFFFFFF, 0xFFFFFFFF
+    says[-1, 0, 2], every[0, 0] = 1, 0b1011
+    count = np.ones((8, cells), np.int32)
+    bits.count(says, every, count)
+    wanted = np.ones((8, cells), int)
+    wanted[0b010, 0] += 32 * (words - 1) + 3
+    wanted[0b110, 1] += 32 * words
+    wanted[0b010, 2] += 32 * words - 1
+    wanted[0b011, 2] += 1
+    np.testing.assert_array_equal(count, wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from frostline.learn.unet import LEAK, UNet
+from frostline.learn.unet import LEAK, Dropout, UNet
 
 
 class ResidualBlock(nn.Module):
@@ -25,7 +25,7 @@ class ResidualBlock(nn.Module):
             nn.BatchNorm2d(width),
         )
         self.short = nn.Identity() if channels == width else nn.Conv2d(channels, width, 1, bias=False)
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, y, x) -> (batch, width, y, x)."""

@@ -17,8 +17,9 @@ import xarray as xr
 from frostline.clock import AM, PM
 from frostline.errors import InputError
 from frostline.grid import Grid, regular
+from frostline.read.codes import ALL, kelvin
 from frostline.read.common import Found, Listing, Part, date_of, field_dataset, lazy, listing, part
-from frostline.read.gate import TB_KELVIN, check_kelvin, check_shape, inspect_file, reading
+from frostline.read.gate import check_shape, inspect_file, reading
 from frostline.read.netcdf import text
 
 Array = np.ndarray
@@ -155,8 +156,10 @@ def _dataset(path: Path, file: h5py.File, letter: str, grid: Grid) -> h5py.Datas
         raise InputError("E-INPUT-SCHEMA", where=path, cause=cause, remedy="check the product")
     data = file[name]
     check_shape(path, data.shape, grid.shape, f"{grid.name} of the file's name")
-    if data.dtype.kind != "u":
-        cause = f"{name} is {data.dtype}, not unsigned: snow depth and soil moisture come on the same grid as i2"
+    if data.dtype.kind != "u" or data.dtype.itemsize != 2:
+        cause = (
+            f"{name} is {data.dtype}, not unsigned 16 bits: snow depth and soil moisture come on the same grid as i2"
+        )
         raise InputError("E-INPUT-SCHEMA", where=path, cause=cause, remedy="use a brightness temperature file")
     return data
 
@@ -167,13 +170,9 @@ def _load(path: Path, found: Found, at: Part, grid: Grid) -> dict[str, Array]:
         _dated(path, file, found)
         for letter in "VH":
             data = _dataset(path, file, letter, grid)
-            packed = at.of(data)
-            values = packed * np.float32(np.ravel(data.attrs["SCALE FACTOR"])[0])
-            values[packed >= MISSING] = np.nan
-            values[packed == 0] = np.nan  # cells that were never written
+            table = ALL * np.float32(np.ravel(data.attrs["SCALE FACTOR"])[0])
+            table[MISSING:] = np.nan
+            table[0] = np.nan  # cells that were never written
             name = f"{found.channel}{letter.lower()}"
-            check_kelvin(path, values, name, TB_KELVIN)
-            with np.errstate(invalid="ignore"):
-                values[(values < TB_KELVIN[0]) | (values > TB_KELVIN[1])] = np.nan
-            out[name] = values
+            out[name] = kelvin(path, name, at.of(data), table)
     return out

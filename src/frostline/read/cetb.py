@@ -19,6 +19,7 @@ import xarray as xr
 from frostline.clock import AM, PM
 from frostline.errors import InputError
 from frostline.grid import GRIDS, Grid
+from frostline.read.codes import ALL, kelvin
 from frostline.read.common import Found, Listing, Part, date_of, decode_times, field_dataset, lazy, listing, part
 from frostline.read.gate import TB_KELVIN, check_axes, check_kelvin, check_shape, inspect_file, reading
 
@@ -166,15 +167,21 @@ def _load(path: Path, found: Found, at: Part, time: bool, grid: Grid | None = No
 
 def _kelvin(path: Path, name: str, packed: Array, attrs: Any) -> Array:
     """K from packed integers; fills are NaN, then the unit is tested, then single values out of range are NaN."""
-    missing = (packed == FILLS[0]) | (packed == FILLS[1])
+    if packed.dtype == np.uint16:
+        return kelvin(path, name, packed, _unpacked(ALL, attrs))
+    values = _unpacked(packed, attrs)
+    check_kelvin(path, values, name, TB_KELVIN)
+    with np.errstate(invalid="ignore"):
+        values[(values < TB_KELVIN[0]) | (values > TB_KELVIN[1])] = np.nan
+    return values
+
+
+def _unpacked(packed: Array, attrs: Any) -> Array:
     values = packed.astype(np.float32)
     if packed.dtype.kind in "ui":
         values *= np.float32(np.ravel(attrs.get("scale_factor", 1.0))[0])
         values += np.float32(np.ravel(attrs.get("add_offset", 0.0))[0])
-    values[missing] = np.nan
-    check_kelvin(path, values, name, TB_KELVIN)
-    with np.errstate(invalid="ignore"):
-        values[(values < TB_KELVIN[0]) | (values > TB_KELVIN[1])] = np.nan
+    values[(packed == FILLS[0]) | (packed == FILLS[1])] = np.nan
     return values
 
 
