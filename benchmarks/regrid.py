@@ -124,7 +124,7 @@ def rows(size: Size) -> list[Row]:
     same = np.array_equal(np.isnan(found), np.isnan(wanted)) and bool(np.nanmax(abs(found - wanted)) <= NEAR)
     theirs = regular_grid()
     same &= bool(np.nanmax(abs(theirs - found)) <= NEAR)
-    inner = (at[:, 0] < axes[0][-1]) & (abs(at[:, 1]) < axes[1][-1])  # SciPy's ends at the outermost centres
+    inner = (abs(at) < [axes[0][-1], axes[1][-1]]).all(axis=1) & (at[:, 0] > axes[0][0])  # centres are where SciPy ends
     same &= bool((np.isnan(theirs) != np.isnan(found)).ravel()[inner].mean() < APART)
     batched = np.array_equal(apply(weights, fields)[0], found, equal_nan=True)
     matched = by_matrix(matrix, columns).T.reshape(BATCH, *target.shape)
