@@ -104,7 +104,22 @@ def shallowest(series: Sequence[Series]) -> list[Series]:
     return list(best.values())
 
 
-def _raster(inventory: Mapping[str, Any], product: str, grid: Grid) -> tuple[Grid, np.ndarray]:
+class Strips:
+    """A static GeoTIFF product on a grid, (rows, columns): only what is asked for is read, a strip of rows at a time.
+
+    Of 30 arc seconds, the northern hemisphere is 2 GB at once.
+    """
+
+    def __init__(self, load: Callable[..., np.ndarray], paths: Sequence[Path], grid: Grid) -> None:
+        self.load, self.paths, self.grid = load, paths, grid
+        self.shape = grid.shape
+
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
+        rows, columns = key[-2:]
+        return self.load(self.paths, window=self.grid.window(rows, columns))
+
+
+def _raster(inventory: Mapping[str, Any], product: str, grid: Grid) -> tuple[Grid, Strips]:
     """A static GeoTIFF product around the grid: its window and its values."""
     paths = [Path(row[0]) for row in inventory[product]["files"]]
     lon, lat = grid.lonlat()
@@ -115,7 +130,7 @@ def _raster(inventory: Mapping[str, Any], product: str, grid: Grid) -> tuple[Gri
     region = (turned.min() - MARGIN_DEGREES, turned.max() + MARGIN_DEGREES, south, north)
     window = static_grid(paths, region=region)
     load = load_elevation if product == "dem" else load_land_cover
-    return window, load(paths, window=window)
+    return window, Strips(load, paths, window)
 
 
 def _gldas(inventory: Mapping[str, Any], product: str, grid: Grid, method: Any) -> np.ndarray:
