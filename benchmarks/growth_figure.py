@@ -40,7 +40,7 @@ def draw(points: Sequence[Point], slopes: Mapping[tuple[str, str, str], Slope], 
                 ax.set_xticks(ticks, texts)
                 ax.minorticks_off()
                 low, high = ax.get_ylim()
-                ax.set_ylim(low / 1.5, high * 3)  # room for the key
+                ax.set_ylim(low / 1.5, high * max(3, (high / low) ** 0.4))  # room for the key
                 ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
                 ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
                 ax.legend(loc="upper left", frameon=False, title="exponent [95 %]", alignment="left", fontsize=7.5)

@@ -13,8 +13,7 @@ from numba import njit
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import Row, Size, copy_speed, interleaved, main
-from frostline.validate.collocation_em import STATUS, closed_form
-from frostline.validate.collocation_three import closed_of_draws
+from frostline.validate.collocation_em import closed_draws, closed_form
 from frostline.validate.intervals import draw_clusters, resample
 from frostline.validate.moments_bits import WORD
 from frostline.validate.moments_bits import count as patterns
@@ -101,7 +100,7 @@ def as_moments(count: Array) -> Array:
 
 def bootstrap(count: Array, draws: Array) -> Any:
     """Years drawn with replacement, and psi of the closed form of each draw, (draws, 3, cells)."""
-    return closed_of_draws(count, draws, STATUS)["psi"]
+    return closed_draws(count, draws)["psi"]
 
 
 def by_parts(count: Array, draws: Array) -> Any:

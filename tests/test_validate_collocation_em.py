@@ -6,8 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from frostline.errors import ConfigError
-from frostline.validate.collocation_em import STATUS, closed_form, closed_plain, patterns, ranks, refit
-from frostline.validate.collocation_three import closed_of_draws
+from frostline.validate.collocation_em import STATUS, closed_draws, closed_form, closed_plain, patterns, ranks, refit
 
 # name: b, psi, eta, v of exact populations; v = sqrt(1 - b^2) (psi + eta - 1)
 VECTORS = {
@@ -221,7 +220,7 @@ def test_draws_of_years_one_by_one_are_their_product():
     rng = np.random.default_rng(2)
     count = np.moveaxis(rng.multinomial(300, POPULATION_B, (9, 300)), -1, 1)
     draws = rng.multinomial(9, np.ones(9) / 9, 20).astype(float)
-    found = closed_of_draws(count, draws, STATUS, least=60)
+    found = closed_draws(count, draws, least=60)
     wanted = closed_form(np.moveaxis(np.tensordot(draws, count.astype(float), 1), 1, -1), least=60)
     for name in ("psi", "eta"):
         np.testing.assert_array_equal(np.moveaxis(found[name], 1, -1), wanted[name])

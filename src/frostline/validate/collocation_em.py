@@ -64,6 +64,17 @@ def closed_form(count: Any, *, without: Any = (), least: float = 0.0) -> dict[st
     return closed_plain(count, without=without, least=least)
 
 
+def closed_draws(count: Array, draws: Array, *, least: float = 0.0) -> dict[str, Array]:
+    """psi, eta (draws, 3, cells) and b (draws, cells) of resampled sums of three products, by `closed_form`.
+
+    `count` (units, 8, cells) whole numbers, of years say; `draws` (draws, units) how often each unit is taken, as of
+    `intervals.draw_clusters`. The drawn sums, which must be below 2^24, are never held all at once.
+    """
+    from frostline.validate.collocation_three import closed_of_draws
+
+    return closed_of_draws(count, draws, STATUS, least=least, edge=_EDGE, still=_STILL)
+
+
 def closed_plain(count: Any, *, without: Any = (), least: float = 0.0) -> dict[str, Array]:
     """`closed_form` in NumPy, of any number of products; of three it is what the compiled form is checked against."""
     count = np.asarray(count, float)

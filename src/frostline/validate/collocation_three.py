@@ -35,15 +35,12 @@ def closed_three(count: Array, codes: dict[str, int], *, least: float, edge: flo
     }
 
 
-def closed_of_draws(count: Array, draws: Array, codes: dict[str, int], *, least: float = 0.0) -> dict[str, Array]:
-    """psi, eta (draws, 3, cells) and b (draws, cells) of resampled sums, which are never held all at once.
-
-    `count` (units, 8, cells) whole numbers, of years say; `draws` (draws, units) how often each unit is taken, as of
-    `intervals.draw_clusters`. The same as `closed_three` of their product. Every sum must be below 2^24.
-    """
+def closed_of_draws(
+    count: Array, draws: Array, codes: dict[str, int], *, least: float, edge: float, still: float
+) -> dict[str, Array]:
+    """`collocation_em.closed_draws`: sums of count (units, 8, cells) by draws (draws, units), a block of cells each."""
     found = np.empty((7, len(draws), count.shape[2]))
-    limits = float(least), 1e-9, 1e-12
-    _draws(count, draws.astype(np.float32), *limits, _numbers(codes), found)
+    _draws(count, draws.astype(np.float32), float(least), edge, still, _numbers(codes), found)
     return {"psi": np.moveaxis(found[:3], 0, 1), "eta": np.moveaxis(found[3:6], 0, 1), "b": found[6]}
 
 
