@@ -2,8 +2,8 @@
 
 python -m benchmarks [--size small|middle|full] [--markdown] [NAME ...]
 
-`middle` (the default) takes a minute beside `memory`; `full` has the sizes of the goals (8 GiB, several minutes). CPU
-seconds of all threads are counted, medians of calls in turns.
+`middle` (the default) takes eight minutes and `memory` four; `full` has the sizes of the goals (8 GiB, longer). CPU
+seconds of all threads are counted, medians of calls in turns; each table is made in a fresh process.
 """
 
 from __future__ import annotations
