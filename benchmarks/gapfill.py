@@ -14,7 +14,7 @@ from benchmarks.common import Row, Size, interleaved, main
 from frostline.gapfill import PRESETS, fill_cube, fill_time, fill_values, stream
 
 Array = np.ndarray
-SHAPES = {"small": (16, 100, 100), "middle": (48, 1000, 1000), "full": (96, 1000, 1000)}
+SHAPES = {"small": (16, 100, 100), "middle": (96, 1000, 1000), "full": (96, 1000, 1000)}
 
 
 def swaths(days: int, rows: int, cols: int) -> Array:
