@@ -11,9 +11,6 @@ def test_what_a_record_was_made_from():
     plain = experiment(fuse={"weights": "equal", "temperature": False, "compare": ["ctc", "literal3"]})
     assert "training stations" not in shelf.made_of(plain, "fused")
     assert "training stations" in shelf.made_of(plain, "fused_ctc")  # they were collocated
-    assert (
-        shelf.made_of(experiment(fuse={"compare": ["literal3", "maxconf", "ctc"]}), "fused")[-1] == "training stations"
-    )
-    assert "training stations" not in shelf.made_of(
-        experiment(fuse={"compare": ["literal3", "maxconf", "ctc"]}), "fused_literal3"
-    )
+    compared = experiment(fuse={"compare": ["literal3", "maxconf", "ctc"]})
+    assert shelf.made_of(compared, "fused")[-1] == "training stations"
+    assert "training stations" not in shelf.made_of(compared, "fused_literal3")

@@ -15,8 +15,6 @@ from frostline.validate.collocation import _reach, collocate, with_intervals
 from frostline.validate.collocation_doubts import preconditions
 from frostline.validate.moments import moments
 
-pytestmark = pytest.mark.slow
-
 
 def test_bounds_by_hand():
     """Odds drawn 4 -+ 1: sd sqrt(2), two blocks: sqrt(2/1), t(1) at .75 is 1: 4 -+ 2."""
@@ -74,6 +72,7 @@ def test_a_decade_tells_within_two_points():
     assert line.held, line.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("persistence", [0.0, 0.8])
 def test_ninety_percent_intervals_hold_the_truth(persistence):
     """500 decades each; three seeds gave .90-.97 and .90-.95."""

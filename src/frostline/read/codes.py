@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from frostline.read.gate import TB_KELVIN, check_kelvin
+from frostline.read.gate import TB_KELVIN, check_kelvin, thinned
 
 Array = np.ndarray
 ALL = np.arange(1 << 16, dtype=np.uint16)  # every code there is
-_THIN = 100_000  # values that the unit is tested on
 
 
 def kelvin(path: str | Path, name: str, packed: Array, table: Array) -> Array:
@@ -22,7 +21,7 @@ def kelvin(path: str | Path, name: str, packed: Array, table: Array) -> Array:
     from frostline.packing_kernels import look_up  # numba: not loaded by --help
 
     codes = np.ascontiguousarray(packed, np.uint16).reshape(-1)
-    thin = table[codes[:: max(1, codes.size // _THIN)]]
+    thin = table[thinned(codes)]
     check_kelvin(path, thin if np.isfinite(thin).any() else table[codes], name, TB_KELVIN)
     with np.errstate(invalid="ignore"):
         table = np.where((table < TB_KELVIN[0]) | (table > TB_KELVIN[1]), np.float32(np.nan), table)

@@ -30,6 +30,7 @@ MAGIC: dict[str, tuple[bytes, ...]] = {
     "text": (),
 }
 MAX_CELLS = 4_000_000_000  # 16 GB of float32: a year of hourly ERA5 fits, a header that declares 10^12 does not
+THIN = 100_000  # values that a unit is tested on
 TB_KELVIN = (50.0, 350.0)  # the packed valid_range of the CETB family, formats.md 3.1
 SOIL_KELVIN = (150.0, 330.0)  # quality.md 6.2
 MOISTURE = (0.01, 1.0)  # m3 of water in m3 of soil: the driest desert's residual, a peat bog
@@ -138,14 +139,19 @@ def check_axes(path: str | Path, x: Any, y: Any, grid: Grid, *, tolerance: float
             raise InputError("E-INPUT-GRID", where=path, cause=f"{cause} ({off:.3g} off)", remedy=remedy)
 
 
+def thinned(values: Array) -> Array:
+    """Some THIN values of a large field, evenly spread in the order of its cells; all of a small one."""
+    return values.ravel()[:: max(1, values.size // THIN)]
+
+
 def check_kelvin(path: str | Path, values: Array, name: str, limits: tuple[float, float]) -> None:
     """Raises E-INPUT-UNITS with the median when a field in K is not in K; all-NaN fields pass.
 
-    Large fields are thinned to some 10^5 values: a wrong unit shows in any of them.
+    Large fields are thinned: a wrong unit shows in any of them.
     """
-    thin = values.ravel()[:: max(1, values.size // 100_000)]
+    thin = thinned(values)
     thin = thin[np.isfinite(thin)]
-    if not thin.size and values.size > 100_000:
+    if not thin.size and values.size > THIN:
         thin = values[np.isfinite(values)]
     if not thin.size:
         return

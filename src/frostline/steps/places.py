@@ -19,7 +19,7 @@ from frostline.read.insitu_ismn import read_ismn
 from frostline.read.insitu_table import read_table
 from frostline.read.insitu_uscrn import read_uscrn
 from frostline.read.series import NO_VALUE, Series
-from frostline.read.statics import load_elevation, load_land_cover, static_grid
+from frostline.read.statics import Strips, static_grid
 from frostline.runs import Run
 from frostline.split import Split, station_roles
 from frostline.steps.common import roles, split_of
@@ -104,21 +104,6 @@ def shallowest(series: Sequence[Series]) -> list[Series]:
     return list(best.values())
 
 
-class Strips:
-    """A static GeoTIFF product on a grid, (rows, columns): only what is asked for is read, a strip of rows at a time.
-
-    Of 30 arc seconds, the northern hemisphere is 2 GB at once.
-    """
-
-    def __init__(self, load: Callable[..., np.ndarray], paths: Sequence[Path], grid: Grid) -> None:
-        self.load, self.paths, self.grid = load, paths, grid
-        self.shape = grid.shape
-
-    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
-        rows, columns = key[-2:]
-        return self.load(self.paths, window=self.grid.window(rows, columns))
-
-
 def _raster(inventory: Mapping[str, Any], product: str, grid: Grid) -> tuple[Grid, Strips]:
     """A static GeoTIFF product around the grid: its window and its values."""
     paths = [Path(row[0]) for row in inventory[product]["files"]]
@@ -129,8 +114,7 @@ def _raster(inventory: Mapping[str, Any], product: str, grid: Grid) -> tuple[Gri
     turned = np.mod(lon - whole.left, 360.0) + whole.left
     region = (turned.min() - MARGIN_DEGREES, turned.max() + MARGIN_DEGREES, south, north)
     window = static_grid(paths, region=region)
-    load = load_elevation if product == "dem" else load_land_cover
-    return window, Strips(load, paths, window)
+    return window, Strips("elevation" if product == "dem" else "land_cover", paths, window)
 
 
 def _gldas(inventory: Mapping[str, Any], product: str, grid: Grid, method: Any) -> np.ndarray:
