@@ -103,7 +103,7 @@ def rows(size: Size) -> list[Row]:
         "shifts3": lambda: shifts(tb, max_side=3, max_span=5, max_hold=2),
         "masks": lambda: by_masks(tb),
     }
-    slower = interleaved(slow, repeats=2)
+    slower = interleaved(slow, repeats=5)  # the anchors' pages come anew each time, at a price that swings
     value, flag, age = fill_cube(some, time, **best)
     plain = fill_time(some, time, **best)
     parts = list(stream(zip(time, some, strict=True), dates=time, **best))

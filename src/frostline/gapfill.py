@@ -114,6 +114,9 @@ def fill_values(
     """The value of `fill_cube` alone, into `out` (float32, of the shape of `tb`, not `tb` itself) where it is given."""
     limits = _limits(max_side, max_span, one_sided, mode, max_hold)
     value = np.empty(np.shape(tb), np.float32) if out is None else out
+    if value.shape != np.shape(tb) or value.dtype != np.float32 or not value.flags.c_contiguous:
+        cause = f"{value.dtype} {value.shape} for a stack of {np.shape(tb)}"
+        raise InputError("E-INPUT-GRID", where="out", cause=cause, remedy="contiguous float32 of the same shape")
     none = np.empty((0, 0), np.uint8)
     _cube(tb, time, limits, mode, value, none, none)
     return value
@@ -126,7 +129,7 @@ def _cube(tb: Any, time: Any, limits: tuple[Any, Any, Any], mode: Mode, value: A
     side, span, hold = limits
     tb, days = np.ascontiguousarray(tb, np.float32), _days(time)
     flat, marked = (len(tb), int(np.prod(tb.shape[1:]))), flag.size > 0
-    slots, lags = _plan([_neighbours(days, day, side, mode) for day in days])
+    slots, lags = _plan_rising(days, side, mode)
     v, f, a = (part.reshape(flat) if part.size else part.reshape(0, 0) for part in (value, flag, age))
     windows = parts(slots, lags, span, mode == "mean") if hold < 0 and not marked else None
     if windows is not None:
@@ -202,6 +205,18 @@ def _plan(neighbours: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     for t, (index, lag) in enumerate(neighbours):
         slots[t, : len(index)], lags[t, : len(index)] = index, lag
     return slots, lags
+
+
+def _plan_rising(days: Array, side: float, mode: Mode) -> tuple[Array, Array]:
+    """`_plan` of the neighbours of every one of `days`, which rise."""
+    first, last = np.searchsorted(days, days - side), np.searchsorted(days, days + side, "right")
+    index = np.minimum(first[:, None] + np.arange(np.max(last - first, initial=0)), len(days) - 1)
+    lags = days[index] - days[:, None]
+    reach = (first[:, None] + np.arange(index.shape[1]) < last[:, None]) & (lags != 0)
+    reach &= (lags < 0) | (mode != "causal")
+    order = np.argsort(np.where(reach, -np.abs(lags), np.inf), axis=1, kind="stable")
+    slots, lags = np.where(reach, index, -1), np.where(reach, lags, 0).astype(np.float32)
+    return np.take_along_axis(slots, order, 1), np.take_along_axis(lags, order, 1)
 
 
 def _limits(
