@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from frostline.learn.unet import LEAK, Dropout, UNet
+from frostline.learn.unet import LEAK, Dropout, UNet, beside
 
 
 class ResidualBlock(nn.Module):
@@ -27,8 +27,9 @@ class ResidualBlock(nn.Module):
         self.short = nn.Identity() if channels == width else nn.Conv2d(channels, width, 1, bias=False)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, y, x) -> (batch, width, y, x)."""
+    def forward(self, *fields: Tensor) -> Tensor:
+        """One or more (batch, channels, y, x), taken as one of all their channels -> (batch, width, y, x)."""
+        x = beside(fields)
         return self.dropout(F.leaky_relu(self.body(x) + self.short(x), LEAK))
 
 

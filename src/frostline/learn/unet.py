@@ -9,21 +9,53 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from frostline.learn.normed import normed
+
 LEAK = 0.1  # slope of the leaky ReLU (the published code; the paper gives none)
 HEADS = ("code", "paper")
 
 
-def _block(channels: int, width: int, dropout: float) -> nn.Sequential:
-    """Two 3x3 convolutions with batch norm and leaky ReLU, then spatial dropout (the paper, section 2.2)."""
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 3, padding=1),
-        nn.BatchNorm2d(width),
-        nn.LeakyReLU(LEAK),
-        nn.Conv2d(width, width, 3, padding=1),
-        nn.BatchNorm2d(width),
-        nn.LeakyReLU(LEAK),
-        Dropout(dropout),
-    )
+class Block(nn.Sequential):
+    """Two 3x3 convolutions with batch norm and leaky ReLU, then spatial dropout (the paper, section 2.2).
+
+    In training under autocast, on the CPU, all but the convolutions is `normed`.
+    """
+
+    def __init__(self, channels: int, width: int, dropout: float) -> None:
+        super().__init__(
+            nn.Conv2d(channels, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+            nn.LeakyReLU(LEAK),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+            nn.LeakyReLU(LEAK),
+            Dropout(dropout),
+        )
+
+    def forward(self, *fields: Tensor) -> Tensor:
+        """One or more (batch, channels, y, x), taken as one of all their channels -> (batch, width, y, x)."""
+        x = fields[0]
+        several = x.shape[0] * x.shape[2] * x.shape[3] > 1  # of one value the library says that it has no variance
+        if not (self.training and several and x.device.type == "cpu" and torch.is_autocast_enabled("cpu")):
+            return super().forward(beside(fields))
+        first, norm, _, second, norm_too, _, dropout = list[Any](self)
+        x = normed(_convolved(first, fields), norm, LEAK, None)
+        x = second(x)
+        return normed(x, norm_too, LEAK, dropout.kept(x))
+
+
+def beside(fields: tuple[Tensor, ...]) -> Tensor:
+    """Fields (batch, channels, y, x) as one of all their channels."""
+    return fields[0] if len(fields) == 1 else torch.cat(fields, dim=1)
+
+
+def _convolved(layer: nn.Conv2d, fields: tuple[Tensor, ...]) -> Tensor:
+    """A layer of all the fields' channels, as one convolution for each: nothing is copied to lie beside another."""
+    weights = layer.weight.split([field.shape[1] for field in fields], dim=1)
+    x = F.conv2d(fields[0], weights[0], layer.bias, padding=layer.padding)
+    for field, weight in zip(fields[1:], weights[1:], strict=True):
+        x += F.conv2d(field, weight, padding=layer.padding)
+    return x
 
 
 class Dropout(nn.Dropout2d):
@@ -34,13 +66,19 @@ class Dropout(nn.Dropout2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, y, x), some channels 0 and the others larger for it."""
-        if not self.training or self.p == 0 or not x.is_contiguous(memory_format=torch.channels_last):
+        kept = self.kept(x) if x.is_contiguous(memory_format=torch.channels_last) else None
+        if kept is None:
             return super().forward(x)
         n, channels, rows, columns = x.shape
-        kept = x.new_empty((n, channels, 1, 1)).bernoulli_(1 - self.p).div_(1 - self.p)
         lines = x.permute(0, 2, 3, 1).reshape(n, rows, columns * channels)
         out = lines * kept.view(n, 1, channels).repeat(1, 1, columns)
         return out.view(n, rows, columns, channels).permute(0, 3, 1, 2)
+
+    def kept(self, x: Tensor) -> Tensor | None:
+        """Factors of the fields x, drawn: (batch, channels, 1, 1). None: all stay as they are."""
+        if not self.training or self.p == 0:
+            return None
+        return x.new_empty((*x.shape[:2], 1, 1)).bernoulli_(1 - self.p).div_(1 - self.p)
 
 
 class Doubling(nn.ConvTranspose2d):
@@ -77,11 +115,11 @@ class UNet(nn.Module):
     Any window size: fields are padded with 0 (= missing) at the south and east edges to a multiple of
     2**depth, and the answer is cropped back.
 
-    `block` makes a block (channels, width, dropout), and `skip` what joins on the way up: all that the nets of
-    this layout differ in.
+    `block` makes a block (channels, width, dropout), which takes one or more fields, and `skip` what joins on the way
+    up: all that the nets of this layout differ in.
     """
 
-    block: Callable[[int, int, float], nn.Module] = staticmethod(_block)
+    block: Callable[[int, int, float], nn.Module] = Block
 
     def __init__(
         self, channels: int, *, width: int = 32, depth: int = 4, dropout: float = 0.2, head: str = "code"
@@ -118,7 +156,7 @@ class UNet(nn.Module):
         x = self.down[-1](x)
         for level in reversed(range(self.depth)):
             x = self.up[level](x)
-            x = self.join[level](torch.cat([self.skip(level, skips[level], x), x], dim=1))
+            x = self.join[level](self.skip(level, skips[level], x), x)
         return self.head(x)
 
     def frame(self) -> dict[str, Any]:
