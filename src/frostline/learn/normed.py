@@ -6,6 +6,7 @@ float32 until the end, and nothing in between is kept for the gradients.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -20,8 +21,15 @@ Array = np.ndarray
 LINE = (
     1024  # values of a line of cells, or those of one cell if it has more: what a pass keeps of it stays in the cache
 )
+LARGE = 1 << 19  # values: of a smaller field the library is quicker, for what begins and ends a pass counts more here
 ZERO, HALF, ONE = np.float32(0), np.uint32(0x7FFF), np.uint32(1)
 WORD = np.uint32(16)
+
+
+def worth(n: int, channels: int, rows: int, columns: int, on: torch.device) -> bool:
+    """Whether `normed` can take the place of a block's layers and is quicker: in autocast to bfloat16, on the CPU."""
+    low = on.type == "cpu" and torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return low and n * channels * rows * columns >= LARGE
 
 
 def normed(x: Tensor, norm: nn.BatchNorm2d, slope: float, kept: Tensor | None) -> Tensor:
@@ -52,45 +60,48 @@ class _Normed(torch.autograd.Function):
         x = x.contiguous(memory_format=torch.channels_last)
         values, (n, channels), y = _lines(x), x.shape[:2], torch.empty_like(x)
         width, cells = values.shape[2], x.numel() // channels
-        side = width // channels
         one = x[0, :, 0, 0].float().numpy()  # of the values, so that the sums of what is left lose no digits
-        parts = np.zeros((2, n, width), np.float32)
-        _each(n, lambda k: _sums(values[k], _along(one, side), parts[0, k], parts[1, k]))
+        base, parts = _along(one, width), np.zeros((2, n, width), np.float32)
+        _each(n, lambda some: _sums(values[some], base, parts[0, some], parts[1, some]))
         first, second = parts.reshape(2, -1, channels).sum(axis=1, dtype=np.float64) / cells
-        mean, variance = (first + one).astype(np.float32), second - first**2
+        with np.errstate(invalid="ignore"):  # a field that is not finite becomes NaN, and the loss says so
+            middle, variance = (first + one).astype(np.float32), second - first**2
         spread = np.sqrt(variance + eps)
-        scale = (weight.detach().numpy() / spread).astype(np.float32)
-        of_mean, of_scale, of_bias = (_along(v, side) for v in (mean, scale, bias.detach().numpy()))
-        keep = np.ones((n, channels), np.float32) if kept is None else kept.numpy()
-        out = _lines(y)
-        whole = [_along(k, side) for k in keep]
-        _each(n, lambda k: _forward(values[k], of_mean, of_scale, of_bias, whole[k], np.float32(slope), out[k]))
+        factor = (weight.detach().numpy() / spread).astype(np.float32)
+        mean, scale, shift = (_along(v, width) for v in (middle, factor, bias.detach().numpy()))
+        keep = _along(np.ones((n, channels), np.float32) if kept is None else kept.numpy(), width)
+        out, leak = _lines(y), np.float32(slope)
+        _each(n, lambda some: _forward(values[some], mean, scale, shift, keep[some], leak, out[some]))
         ctx.save_for_backward(x)
-        ctx.shape, ctx.keep, ctx.slope, ctx.spread = (of_mean, of_scale, of_bias), whole, np.float32(slope), spread
-        means = torch.from_numpy(mean), torch.from_numpy(variance.astype(np.float32))
+        ctx.rest = mean, scale, shift, keep, leak, spread
+        means = torch.from_numpy(middle), torch.from_numpy(variance.astype(np.float32))
         ctx.mark_non_differentiable(*means)
         return y, *means
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-        (x,) = ctx.saved_tensors
+        (x,), (mean, scale, shift, keep, slope, spread) = ctx.saved_tensors, ctx.rest
         grad = grad.contiguous(memory_format=torch.channels_last)
         values, given, (n, channels), dx = _lines(x), _lines(grad), x.shape[:2], torch.empty_like(x)
-        width, cells = values.shape[2], x.numel() // channels
-        side = width // channels
-        (mean, scale, bias), keep, slope = ctx.shape, ctx.keep, ctx.slope
+        width, cells, out = values.shape[2], x.numel() // channels, _lines(dx)
         parts = np.zeros((2, n, width), np.float32)
         _each(
             n,
-            lambda k: _gradient_sums(given[k], values[k], mean, scale, bias, keep[k], slope, parts[0, k], parts[1, k]),
+            lambda some: _gradient_sums(
+                given[some], values[some], mean, scale, shift, keep[some], slope, parts[0, some], parts[1, some]
+            ),
         )
         of_bias, of_value = parts.reshape(2, -1, channels).sum(axis=1, dtype=np.float64)
-        out = _lines(dx)
-        level = (_along(of_bias / cells, side) * scale).astype(np.float32)
-        tilt = (_along(of_value / cells / ctx.spread**2, side) * scale).astype(np.float32)
-        _each(n, lambda k: _backward(given[k], values[k], mean, scale, bias, level, tilt, keep[k], slope, out[k]))
-        of_weight = torch.from_numpy((of_value / ctx.spread).astype(np.float32))
+        level = _along((of_bias / cells).astype(np.float32), width) * scale
+        tilt = _along((of_value / cells / spread**2).astype(np.float32), width) * scale
+        _each(
+            n,
+            lambda some: _backward(
+                given[some], values[some], mean, scale, shift, level, tilt, keep[some], slope, out[some]
+            ),
+        )
+        of_weight = torch.from_numpy((of_value / spread).astype(np.float32))
         return dx, of_weight, torch.from_numpy(of_bias.astype(np.float32)), None, None, None
 
 
@@ -106,15 +117,17 @@ def _side(cells: int, channels: int) -> int:
     return next(k for k in range(max(1, min(LINE // channels, cells)), 0, -1) if cells % k == 0)
 
 
-def _along(of_channels: Array, side: int) -> Array:
-    """What a channel has, beside each of its values of a line."""
-    return np.tile(of_channels, side)
+def _along(of_channels: Array, width: int) -> Array:
+    """What each channel (the last axis) has, beside every one of its values of a line."""
+    return np.tile(of_channels, width // of_channels.shape[-1])
 
 
-def _each(count: int, call: Callable[[int], None]) -> None:
-    """`call` of 0 .. count - 1, on threads, one less than torch may use: its own are still awake and wait for more."""
-    threads = min(torch.get_num_threads() - 1, count)
-    for _ in map(call, range(count)) if threads < 2 else _pool(threads).map(call, range(count)):
+def _each(count: int, call: Callable[[slice], None]) -> None:
+    """`call` of all of 0 .. count - 1, in parts on threads: one less than torch may use, whose own wait for more."""
+    threads = max(1, min(torch.get_num_threads() - 1, count))
+    ends = [count * k // threads for k in range(threads + 1)]
+    some = [slice(lo, hi) for lo, hi in itertools.pairwise(ends)]
+    for _ in map(call, some) if threads == 1 else _pool(threads).map(call, some):
         pass
 
 
@@ -136,14 +149,16 @@ def _narrow(value: Any) -> Any:
     return np.uint16((bits + HALF + ((bits >> WORD) & ONE)) >> WORD)
 
 
-# One row of LINE values at a time, each with those of its channel beside it: LLVM makes vectors of that.
+# One row of LINE values at a time, each with those of its channel beside it: LLVM makes vectors of that. Fields are
+# (n, lines, width) bfloat16; sums and `keep` (n, width), what else there is of each channel (width,), float32.
 
 
 @njit(cache=True, nogil=True)
 def _sums(x: Array, one: Array, first: Array, second: Array) -> None:  # pragma: no cover
-    """Of what x (lines, width) is more than `one`: its sum and that of its squares, added to (width,)."""
-    for line in range(len(x)):  # not `for row in x`: rows of an iterator are not known to be contiguous
-        _add_row(x[line], one, first, second)
+    """Of what x is more than `one`: its sum and that of its squares, added."""
+    for k in range(len(x)):
+        for line in range(x.shape[1]):  # not `for row in x`: rows of an iterator are not known to be contiguous
+            _add_row(x[k, line], one, first[k], second[k])
 
 
 @njit(cache=True, nogil=True)
@@ -156,64 +171,67 @@ def _add_row(x: Array, one: Array, first: Array, second: Array) -> None:  # prag
 
 @njit(cache=True, nogil=True)
 def _forward(
-    x: Array, mean: Array, scale: Array, bias: Array, keep: Array, slope: Any, y: Array
+    x: Array, mean: Array, scale: Array, shift: Array, keep: Array, slope: Any, y: Array
 ) -> None:  # pragma: no cover
-    for line in range(len(x)):
-        _forward_row(x[line], mean, scale, bias, keep, slope, y[line])
+    for k in range(len(x)):
+        for line in range(x.shape[1]):
+            _forward_row(x[k, line], mean, scale, shift, keep[k], slope, y[k, line])
 
 
 @njit(cache=True, nogil=True)
 def _forward_row(
-    x: Array, mean: Array, scale: Array, bias: Array, keep: Array, slope: Any, y: Array
+    x: Array, mean: Array, scale: Array, shift: Array, keep: Array, slope: Any, y: Array
 ) -> None:  # pragma: no cover
     for i in range(x.size):
-        z = (_wide(x[i]) - mean[i]) * scale[i] + bias[i]
+        z = (_wide(x[i]) - mean[i]) * scale[i] + shift[i]
         y[i] = _narrow((z if z > ZERO else z * slope) * keep[i])
 
 
 @njit(inline="always")
-def _before(given: Any, value: Any, scale: Any, bias: Any, keep: Any, slope: Any) -> Any:
+def _before(given: Any, value: Any, scale: Any, shift: Any, keep: Any, slope: Any) -> Any:
     """The gradient of what batch norm gave."""  # pragma: no cover
     grad = _wide(given) * keep
-    return grad if value * scale + bias > ZERO else grad * slope
+    return grad if value * scale + shift > ZERO else grad * slope
 
 
 @njit(cache=True, nogil=True)
 def _gradient_sums(
-    given: Array, x: Array, mean: Array, scale: Array, bias: Array, keep: Array, slope: Any,
+    given: Array, x: Array, mean: Array, scale: Array, shift: Array, keep: Array, slope: Any,
     of_bias: Array, of_value: Array,
 ) -> None:  # pragma: no cover  # fmt: skip
-    for line in range(len(x)):
-        _gradient_row(given[line], x[line], mean, scale, bias, keep, slope, of_bias, of_value)
+    for k in range(len(x)):
+        for line in range(x.shape[1]):
+            _gradient_row(given[k, line], x[k, line], mean, scale, shift, keep[k], slope, of_bias[k], of_value[k])
 
 
 @njit(cache=True, nogil=True)
 def _gradient_row(
-    given: Array, x: Array, mean: Array, scale: Array, bias: Array, keep: Array, slope: Any,
+    given: Array, x: Array, mean: Array, scale: Array, shift: Array, keep: Array, slope: Any,
     of_bias: Array, of_value: Array,
 ) -> None:  # pragma: no cover  # fmt: skip
     for i in range(x.size):
         value = _wide(x[i]) - mean[i]
-        grad = _before(given[i], value, scale[i], bias[i], keep[i], slope)
+        grad = _before(given[i], value, scale[i], shift[i], keep[i], slope)
         of_bias[i] += grad
         of_value[i] += grad * value
 
 
 @njit(cache=True, nogil=True)
 def _backward(
-    given: Array, x: Array, mean: Array, scale: Array, bias: Array, level: Array, tilt: Array, keep: Array, slope: Any,
+    given: Array, x: Array, mean: Array, scale: Array, shift: Array, level: Array, tilt: Array, keep: Array, slope: Any,
     dx: Array,
 ) -> None:  # pragma: no cover  # fmt: skip
-    for line in range(len(x)):
-        _backward_row(given[line], x[line], mean, scale, bias, level, tilt, keep, slope, dx[line])
+    for k in range(len(x)):
+        for line in range(x.shape[1]):
+            _backward_row(given[k, line], x[k, line], mean, scale, shift, level, tilt, keep[k], slope, dx[k, line])
 
 
 @njit(cache=True, nogil=True)
 def _backward_row(
-    given: Array, x: Array, mean: Array, scale: Array, bias: Array, level: Array, tilt: Array, keep: Array, slope: Any,
+    given: Array, x: Array, mean: Array, scale: Array, shift: Array, level: Array, tilt: Array, keep: Array, slope: Any,
     dx: Array,
 ) -> None:  # pragma: no cover  # fmt: skip
     for i in range(x.size):
         value = _wide(x[i]) - mean[i]
-        grad = _before(given[i], value, scale[i], bias[i], keep[i], slope)
+        grad = _before(given[i], value, scale[i], shift[i], keep[i], slope)
         dx[i] = _narrow(grad * scale[i] - level[i] - value * tilt[i])

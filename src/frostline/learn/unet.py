@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from frostline.learn.normed import normed
+from frostline.learn.normed import normed, worth
 
 LEAK = 0.1  # slope of the leaky ReLU (the published code; the paper gives none)
 HEADS = ("code", "paper")
@@ -18,7 +18,7 @@ HEADS = ("code", "paper")
 class Block(nn.Sequential):
     """Two 3x3 convolutions with batch norm and leaky ReLU, then spatial dropout (the paper, section 2.2).
 
-    In training under autocast, on the CPU, all but the convolutions is `normed`.
+    In training under autocast, on the CPU, all but the convolutions of large fields is `normed`.
     """
 
     def __init__(self, channels: int, width: int, dropout: float) -> None:
@@ -34,11 +34,10 @@ class Block(nn.Sequential):
 
     def forward(self, *fields: Tensor) -> Tensor:
         """One or more (batch, channels, y, x), taken as one of all their channels -> (batch, width, y, x)."""
-        x = fields[0]
-        several = x.shape[0] * x.shape[2] * x.shape[3] > 1  # of one value the library says that it has no variance
-        if not (self.training and several and x.device.type == "cpu" and torch.is_autocast_enabled("cpu")):
-            return super().forward(beside(fields))
         first, norm, _, second, norm_too, _, dropout = list[Any](self)
+        n, _, rows, columns = fields[0].shape
+        if not self.training or not worth(n, norm.num_features, rows, columns, fields[0].device):
+            return super().forward(beside(fields))
         x = normed(_convolved(first, fields), norm, LEAK, None)
         x = second(x)
         return normed(x, norm_too, LEAK, dropout.kept(x))
