@@ -9,6 +9,7 @@ from numba import njit
 
 Array = np.ndarray
 NAN = np.float32(np.nan)
+_BYTE, _TWO = np.uint16(8), np.uint64(2)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -46,3 +47,27 @@ def encode(
         outside += known & (not fits)
         out[i] = np.int32(code) if known & fits else fill
     return outside == 0
+
+
+@njit(cache=True, nogil=True)
+def place(raw: Array, shuffled: bool, size: Any, top: int, left: int, out: Array) -> None:  # pragma: no cover
+    """A row of chunks of `size` (rows, columns), two bytes a cell, low byte first, into out (y, x) u2.
+
+    raw (bytes of all chunks, one after the other): `shuffled` has all low bytes of a chunk before all high ones. The
+    first chunk's corner lies at (top, left) of `out`; what sticks out is left aside. Places count unsigned from the
+    start of flat arrays: eight times faster than slices of the short rows.
+    """
+    (height, width), (rows, columns), flat = size, out.shape, out.reshape(-1)
+    step, high = (1, height * width) if shuffled else (2, 1)
+    for k in range(raw.size // (2 * height * width)):
+        x = left + k * width
+        first, end = max(0, -x), min(width, columns - x)
+        for i in range(max(0, -top), min(height, rows - top)):
+            low = np.uint64((2 * k * height + step * i) * width + step * first)
+            up, to = low + np.uint64(high), np.uint64((top + i) * columns + x + first)
+            if shuffled:
+                for j in range(np.uint64(end - first)):
+                    flat[to + j] = np.uint16(raw[low + j]) | np.uint16(raw[up + j]) << _BYTE
+            else:
+                for j in range(np.uint64(end - first)):
+                    flat[to + j] = np.uint16(raw[low + _TWO * j]) | np.uint16(raw[up + _TWO * j]) << _BYTE

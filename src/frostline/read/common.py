@@ -16,6 +16,7 @@ import xarray as xr
 
 from frostline.errors import ConfigError, InputError
 from frostline.grid import Grid
+from frostline.read.inflate import cells
 from frostline.schema import coordinates, describe
 
 Array = np.ndarray
@@ -140,7 +141,7 @@ class Part:
 
     def of(self, field: Any, *, before: tuple[Any, ...] = ()) -> Array:
         """The window of an array-like of (…, rows, columns), reading only its cells."""
-        pieces = [np.asarray(field[(*before, self.rows, c)]) for c in self.cols]
+        pieces = [cells(field, before, self.rows, c) for c in self.cols]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1)
 
 
