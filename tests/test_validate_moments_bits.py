@@ -62,9 +62,9 @@ def test_sums_are_those_of_a_loop(monkeypatch, products, by):
 
 
 @pytest.mark.parametrize("products", [3, 4])
-@pytest.mark.parametrize("words", [1, 3, 5])
+@pytest.mark.parametrize("words", [1, 4, 5, 13])
 def test_words_together_count_as_their_bits(products, words):
-    """Three words of three products are counted in one pass, what is left over and other numbers word by word."""
+    """Four words of 16 cells are counted in one pass, what is left over and other numbers of products one by one."""
     rng = np.random.default_rng(words)
     says = rng.integers(0, 2**32, (words, products, 40), dtype=np.uint32)
     every = rng.integers(0, 2**32, (words, 40), dtype=np.uint32)
@@ -77,10 +77,10 @@ def test_words_together_count_as_their_bits(products, words):
         assert (found[p] == 1 + (counts & (pattern == p)).sum((0, 2))).all()
 
 
-@pytest.mark.parametrize("words", [1, 2, 5, bits.MOST + 3])
-def test_words_of_three_products_are_all_counted(words):
-    """Two at a time, an odd one left over, and more days of one pattern than 16 bits count."""
-    cells = 3
+@pytest.mark.parametrize("words", [1, 4, 5, 2049])
+@pytest.mark.parametrize("cells", [3, 16])
+def test_words_of_three_products_are_all_counted(words, cells):
+    """Four at a time, some left over, and more days of one pattern than 16 bits count."""
     says = np.zeros((words, 3, cells), np.uint32)
     every = np.full((words, cells), 0xFFFFFFFF, np.uint32)
     says[:, 1], says[:, 2, 1] = 0xFFFFFFFF, 0xFFFFFFFF
@@ -92,4 +92,5 @@ def test_words_of_three_products_are_all_counted(words):
     wanted[0b110, 1] += 32 * words
     wanted[0b010, 2] += 32 * words - 1
     wanted[0b011, 2] += 1
+    wanted[0b010, 3:] += 32 * words
     np.testing.assert_array_equal(count, wanted)

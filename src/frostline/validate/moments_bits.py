@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 Array = np.ndarray
 WORD = 32  # days
 STRIP = 4096  # cells at a time: 64 patterns of six products stay in the second-level cache
-WIDE, MOST = 16384, 2046  # of three products: cells at a time, whose 8 patterns stay there; words that uint16 counts
-_ROWS = tuple(np.uint64(WIDE * p) for p in range(8))
+LANES, WORDS, AHEAD = 16, 4, 8  # of three products: cells and words at once; lines of cells that are asked for early
 ONE = np.uint32(1)
 _SHIFTS = tuple(np.uint32(s) for s in (1, 2, 4, 8, 16))
 _NEWEST = np.uint32(WORD - 1)
@@ -40,18 +41,33 @@ def valid(some: Array, gone: Array, tied: Array, out: Array) -> None:  # pragma:
 def count(says: Array, every: Array, out: Array) -> None:  # pragma: no cover
     """Adds to `out` (pattern, cells) int32 how often each pattern stands in words (word, product, cells) as packed.
 
-    `every` (word, cells): the days that count. Strip by strip, so that its counts stay in the cache.
+    `every` (word, cells): the days that count. All three contiguous.
     """
     words, products, cells = says.shape
-    paired = words - words % 2 if products == 3 else 0
-    for w in range(0, paired, MOST):
-        end = min(w + MOST, paired)
-        _count_three(says[w:end], every[w:end], out)
+    lines = cells // LANES if products == 3 else 0
+    fours = words - words % WORDS if lines else 0
+    at = np.empty(4 * WORDS + 8, np.int64)
+    for p in range(8 if lines else 0):
+        at[4 * WORDS + p] = out.ctypes.data + 4 * p * cells
+    for w in range(0, fours, WORDS):
+        for k in range(WORDS):
+            at[4 * k] = every.ctypes.data + 4 * (w + k) * cells
+            for i in range(3):
+                at[4 * k + i + 1] = says.ctypes.data + 4 * (3 * (w + k) + i) * cells
+        _lanes(at, lines)
+    _count_plain(says[:fours], every[:fours], lines * LANES, out)
+    _count_plain(says[fours:], every[fours:], 0, out)
+
+
+@njit(cache=True, nogil=True)
+def _count_plain(says: Array, every: Array, begin: int, out: Array) -> None:  # pragma: no cover
+    """`count` of any number of products, of the cells from `begin` on, strip by strip: patterns stay in the cache."""
+    words, products, cells = says.shape
     mask = np.empty((1 << products, min(STRIP, cells)), np.uint32)
-    for lo in range(0, cells, STRIP):
+    for lo in range(begin, cells, STRIP):
         hi = min(lo + STRIP, cells)
         part, m = slice(lo, hi), hi - lo
-        for w in range(paired, words):
+        for w in range(words):
             mask[0, :m] = every[w, part]
             for i in range(products):
                 for p in range(1 << i):
@@ -60,22 +76,52 @@ def count(says: Array, every: Array, out: Array) -> None:  # pragma: no cover
                 _count(mask[p, :m], out[p, part])
 
 
-@njit(cache=True, nogil=True)
-def _count_three(says: Array, every: Array, out: Array) -> None:  # pragma: no cover
-    """`count` of three products and an even number of words, at most MOST, two of them in a pass."""
-    words, _, cells = says.shape
-    n = np.empty(8 * WIDE, np.uint16)
-    for lo in range(0, cells, WIDE):
-        part = slice(lo, min(lo + WIDE, cells))
-        n[:] = 0
-        for w in range(0, words, 2):
-            a, b = says[w], says[w + 1]
-            _two_words(
-                every[w, part], a[0, part], a[1, part], a[2, part],
-                every[w + 1, part], b[0, part], b[1, part], b[2, part], n,
-            )  # fmt: skip
-        for p in range(8):
-            _add(n[p * WIDE :], out[p, part])
+def _words_by_lanes(typing: Any, at: Any, lines: Any) -> Any:  # pragma: no cover
+    """`count` of WORDS words of three products, LANES cells at a time, as instructions on vectors.
+
+    at: addresses of the rows of each word, `every` and three products, then of the 8 of `out`. All counts of a line
+    of cells stay in registers; of more rows than these the processor foresees too little of what is read, so each is
+    asked for AHEAD lines early. LLVM's vectorizer does not look into that many arrays.
+    """
+    number = ir.IntType(32)
+    whole, byte = ir.VectorType(number, LANES), ir.IntType(8).as_pointer()
+
+    def code(context: Any, build: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, build, args[0]).data
+        rows = [
+            build.inttoptr(build.load(build.gep(data, [ir.Constant(number, k)])), whole.as_pointer())
+            for k in range(4 * WORDS + 8)
+        ]
+        ones, ask = (
+            cgutils.get_or_insert_function(build.module, ir.FunctionType(gives, takes), f"llvm.{name}")
+            for name, gives, takes in (
+                (f"ctpop.v{LANES}i32", whole, [whole]),
+                ("prefetch.p0i8", ir.VoidType(), [byte, number, number, number]),
+            )
+        )
+        how = [ir.Constant(number, n) for n in (0, 3, 1)]  # to read, into all caches, data
+        with cgutils.for_range(build, args[1]) as loop:
+            later, sums = build.add(loop.index, ir.Constant(loop.index.type, AHEAD)), [None] * 8
+            for k in range(WORDS):
+                word = rows[4 * k : 4 * k + 4]
+                for row in word:
+                    build.call(ask, [build.bitcast(build.gep(row, [later]), byte), *how])
+                days, *says = (build.load(build.gep(row, [loop.index]), align=4) for row in word)
+                shown = [days]
+                for up in says:  # frozen after thawed: as the bits of a pattern count
+                    frozen = [build.and_(part, up) for part in shown]
+                    shown = [build.xor(part, f) for part, f in zip(shown, frozen, strict=True)] + frozen
+                counts = [build.call(ones, [part]) for part in shown]
+                sums = counts if k == 0 else [build.add(s, c) for s, c in zip(sums, counts, strict=True)]
+            for row, added in zip(rows[4 * WORDS :], sums, strict=True):
+                place = build.gep(row, [loop.index])
+                build.store(build.add(build.load(place, align=4), added), place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(at, lines), code
+
+
+_lanes: Any = intrinsic(_words_by_lanes)
 
 
 @njit(cache=True, nogil=True)
@@ -119,43 +165,6 @@ def _popcount(typing: Any, x: Any) -> Any:  # pragma: no cover
 
 
 _ones: Any = _popcount
-
-
-@njit(inline="always")
-def _eight(v: Any, a: Any, b: Any, c: Any) -> Any:  # pragma: no cover
-    """How many days of a word show each pattern of three products."""
-    v1, v0 = np.uint32(v & a), np.uint32(v & ~a)
-    v11, v01, v10, v00 = np.uint32(v1 & b), np.uint32(v0 & b), np.uint32(v1 & ~b), np.uint32(v0 & ~b)
-    return (
-        np.int32(_ones(v00 & ~c)), np.int32(_ones(v10 & ~c)), np.int32(_ones(v01 & ~c)), np.int32(_ones(v11 & ~c)),
-        np.int32(_ones(v00 & c)), np.int32(_ones(v10 & c)), np.int32(_ones(v01 & c)), np.int32(_ones(v11 & c)),
-    )  # fmt: skip
-
-
-# Counts stand in one flat array, WIDE apart: the compiler sees that its rows do not overlap, and makes SIMD of the
-# loop. Of more than eight arrays beside it, it would not look into that.
-@njit(cache=True, nogil=True)
-def _two_words(
-    v: Array, a: Array, b: Array, c: Array, v2: Array, a2: Array, b2: Array, c2: Array, n: Array
-) -> None:  # pragma: no cover
-    """Two words of three products in registers: counts are read and written half as often."""
-    for i in range(v.size):
-        j = np.uint64(i)  # unsigned: no index counts from the end
-        p, q = _eight(v[j], a[j], b[j], c[j]), _eight(v2[j], a2[j], b2[j], c2[j])
-        n[j] += np.uint16(p[0] + q[0])
-        n[j + _ROWS[1]] += np.uint16(p[1] + q[1])
-        n[j + _ROWS[2]] += np.uint16(p[2] + q[2])
-        n[j + _ROWS[3]] += np.uint16(p[3] + q[3])
-        n[j + _ROWS[4]] += np.uint16(p[4] + q[4])
-        n[j + _ROWS[5]] += np.uint16(p[5] + q[5])
-        n[j + _ROWS[6]] += np.uint16(p[6] + q[6])
-        n[j + _ROWS[7]] += np.uint16(p[7] + q[7])
-
-
-@njit(cache=True, nogil=True)
-def _add(row: Array, out: Array) -> None:  # pragma: no cover
-    for j in range(out.size):
-        out[j] += row[j]
 
 
 @njit(cache=True, nogil=True)
