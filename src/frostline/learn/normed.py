@@ -18,9 +18,7 @@ from numba import njit
 from torch import Tensor, nn
 
 Array = np.ndarray
-LINE = (
-    1024  # values of a line of cells, or those of one cell if it has more: what a pass keeps of it stays in the cache
-)
+LINE = 1024  # values of a line of cells, or one cell's if it has more: what a pass keeps of them stays in the cache
 LARGE = 1 << 19  # values: of a smaller field the library is quicker, for what begins and ends a pass counts more here
 ZERO, HALF, ONE = np.float32(0), np.uint32(0x7FFF), np.uint32(1)
 WORD = np.uint32(16)
