@@ -2,7 +2,7 @@
 
 python -m benchmarks [--size small|middle|full] [--markdown] [NAME ...]
 
-`middle` (the default) takes eight minutes and `memory` four; `full` has the sizes of the goals (8 GiB, longer). CPU
+`middle` (the default) takes ten minutes and `memory` three; `full` has the sizes of the goals (8 GiB, longer). CPU
 seconds of all threads are counted, medians of calls in turns; each table is made in a fresh process.
 """
 

@@ -130,7 +130,8 @@ def _width(width: int, threads: int, side: int, repeats: int) -> list[Row]:
     far = {p: float(abs(probability(engine(x)) - exact).max()) for p, engine in engines.items()}
     calls: dict[str, Callable[[], Any]] = {"torch": lambda: plain(x)}
     calls |= {p: (lambda engine=engine: engine(x)) for p, engine in engines.items()}
-    calls |= {"onnxruntime": _asked(open_engine(checkpoint, name="onnxruntime", threads=threads), x)}
+    if threads == 1:
+        calls |= {"onnxruntime": _asked(open_engine(checkpoint, name="onnxruntime", threads=threads), x)}
     calls |= gemm("bfloat16", threads)
     calls |= {f"{name} fp32": call for name, call in gemm("float32", threads).items()}
     seconds = interleaved(calls, repeats=repeats)
@@ -143,7 +144,7 @@ def _width(width: int, threads: int, side: int, repeats: int) -> list[Row]:
     said = {p: f"dp {far[p]:.1e}" for p in far}
     kinds = [
         Row(3, f"{what}, fp32", "torch eager fp32", seconds["torch"], seconds["float32"], 2.0, limit32, exactly,
-            f"{said['float32']}; onnxruntime {seconds['onnxruntime']:.3g} s"),
+            "; ".join([said["float32"], *(f"onnxruntime {seconds[n]:.3g} s" for n in seconds if n == "onnxruntime")])),
     ]  # fmt: skip
     if native:  # a CPU without bfloat16 counts by float32
         goal = 4.0 if width <= 32 else 3.3
