@@ -71,6 +71,13 @@ def test_every_other_field_is_left_to_hdf5(values, options, before):
     np.testing.assert_array_equal(inflate.cells(data, before, *part), values[(*before, *part)])
 
 
+@pytest.mark.parametrize("rows", [slice(20, 30), slice(-3, 23), slice(9, 9)], ids=["beyond", "from the end", "none"])
+def test_a_window_that_is_not_within_is_left_to_hdf5(rows):
+    data = dataset(field())
+    assert inflate._quick(data, (), rows, slice(0, 31)) is None
+    np.testing.assert_array_equal(inflate.cells(data, (), rows, slice(0, 31)), field()[rows])
+
+
 def test_a_chunk_never_written_is_fill():
     file = h5py.File("memory", "w", driver="core", backing_store=False)
     data = file.create_dataset("x", SHAPE, "u2", chunks=CHUNKS, compression="gzip", fillvalue=9)

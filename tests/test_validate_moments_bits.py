@@ -94,3 +94,21 @@ def test_words_of_three_products_are_all_counted(words, cells):
     wanted[0b011, 2] += 1
     wanted[0b010, 3:] += 32 * words
     np.testing.assert_array_equal(count, wanted)
+
+
+@pytest.mark.parametrize("strided", ["says", "every", "count"])
+def test_words_that_are_not_contiguous_are_counted_alike(strided):
+    rng = np.random.default_rng(5)
+    arrays = {
+        "says": rng.integers(0, 2**32, (8, 3, 64), dtype=np.uint32),
+        "every": rng.integers(0, 2**32, (8, 64), dtype=np.uint32),
+        "count": np.zeros((8, 64), np.int32),
+    }
+    bits.count(*arrays.values())
+    wanted = arrays["count"].copy()
+    room = np.zeros((*arrays[strided].shape[:-1], 128), arrays[strided].dtype)
+    room[..., ::2] = 0 if strided == "count" else arrays[strided]
+    arrays["count"][:] = 0
+    bits.count(*(arrays | {strided: room[..., ::2]}).values())
+    np.testing.assert_array_equal(room[..., ::2] if strided == "count" else arrays["count"], wanted)
+    assert not room[..., 1::2].any() and wanted.sum() == np.bitwise_count(arrays["every"]).sum()

@@ -36,7 +36,8 @@ def _quick(data: h5py.Dataset, before: tuple[Any, ...], rows: slice, cols: slice
     if data.dtype.itemsize != 2 or not native or len(before) != len(lead) or any(n != 1 for n in lead):
         return None
     written = prod(-(-n // m) for n, m in zip(data.shape, data.chunks, strict=True)) == data.id.get_num_chunks()
-    if 2 * height * width > MOST or not written or rows.stop <= rows.start or cols.stop <= cols.start:
+    within = all(0 <= part.start < part.stop <= n for part, n in zip((rows, cols), data.shape[-2:], strict=True))
+    if 2 * height * width > MOST or not written or not within:
         return None
     return _inflated(data, before, rows, cols, filters == SHUFFLED)
 

@@ -41,10 +41,11 @@ def valid(some: Array, gone: Array, tied: Array, out: Array) -> None:  # pragma:
 def count(says: Array, every: Array, out: Array) -> None:  # pragma: no cover
     """Adds to `out` (pattern, cells) int32 how often each pattern stands in words (word, product, cells) as packed.
 
-    `every` (word, cells): the days that count. All three contiguous.
+    `every` (word, cells): the days that count. Of three products fast where all arrays are contiguous.
     """
     words, products, cells = says.shape
-    lines = cells // LANES if products == 3 else 0
+    whole = says.flags.c_contiguous and every.flags.c_contiguous and out.flags.c_contiguous  # as addresses suppose
+    lines = cells // LANES if products == 3 and whole else 0
     fours = words - words % WORDS if lines else 0
     at = np.empty(4 * WORDS + 8, np.int64)
     for p in range(8 if lines else 0):
@@ -101,7 +102,7 @@ def _words_by_lanes(typing: Any, at: Any, lines: Any) -> Any:  # pragma: no cove
         )
         how = [ir.Constant(number, n) for n in (0, 3, 1)]  # to read, into all caches, data
         with cgutils.for_range(build, args[1]) as loop:
-            later, sums = build.add(loop.index, ir.Constant(loop.index.type, AHEAD)), [None] * 8
+            later, sums = build.add(loop.index, ir.Constant(loop.index.type, AHEAD)), []
             for k in range(WORDS):
                 word = rows[4 * k : 4 * k + 4]
                 for row in word:
@@ -112,7 +113,7 @@ def _words_by_lanes(typing: Any, at: Any, lines: Any) -> Any:  # pragma: no cove
                     frozen = [build.and_(part, up) for part in shown]
                     shown = [build.xor(part, f) for part, f in zip(shown, frozen, strict=True)] + frozen
                 counts = [build.call(ones, [part]) for part in shown]
-                sums = counts if k == 0 else [build.add(s, c) for s, c in zip(sums, counts, strict=True)]
+                sums = counts if not sums else [build.add(s, c) for s, c in zip(sums, counts, strict=True)]
             for row, added in zip(rows[4 * WORDS :], sums, strict=True):
                 place = build.gep(row, [loop.index])
                 build.store(build.add(build.load(place, align=4), added), place, align=4)
