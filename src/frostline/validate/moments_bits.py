@@ -102,7 +102,8 @@ def _words_by_lanes(typing: Any, at: Any, lines: Any) -> Any:  # pragma: no cove
         )
         how = [ir.Constant(number, n) for n in (0, 3, 1)]  # to read, into all caches, data
         with cgutils.for_range(build, args[1]) as loop:
-            later, sums = build.add(loop.index, ir.Constant(loop.index.type, AHEAD)), []
+            later = build.add(loop.index, ir.Constant(loop.index.type, AHEAD))
+            sums: list[Any] = []
             for k in range(WORDS):
                 word = rows[4 * k : 4 * k + 4]
                 for row in word:
